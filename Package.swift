@@ -1,0 +1,28 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+var settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+// Locally a warning is a hint; in CI it fails the build. A user with a newer
+// compiler than ours must still be able to build.
+if Context.environment["CI"] != nil {
+  settings.append(.treatAllWarnings(as: .error))
+}
+
+let package = Package(
+  name: "sluice",
+  targets: [
+
+    // Pure cores: no I/O, no clock, no randomness of their own.
+    .target(name: "HTTPCore", swiftSettings: settings),
+
+    .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: settings),
+  ]
+)
