@@ -22,7 +22,14 @@ let package = Package(
 
     // Pure cores: no I/O, no clock, no randomness of their own.
     .target(name: "HTTPCore", swiftSettings: settings),
+    .target(name: "WebSocketCore", dependencies: ["HTTPCore"], swiftSettings: settings),
 
     .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: settings),
+    .testTarget(
+      name: "WebSocketCoreTests", dependencies: ["WebSocketCore", "HTTPCore"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "CoreBenchmarks", dependencies: ["WebSocketCore"], path: "Tests/CoreBenchmarks",
+      swiftSettings: settings),
   ]
 )
