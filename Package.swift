@@ -19,10 +19,15 @@ if Context.environment["CI"] != nil {
 let package = Package(
   name: "sluice",
   targets: [
+    // What Glibc's module map leaves out: epoll, accept4, eventfd, signalfd.
+    .target(name: "CLinux"),
 
     // Pure cores: no I/O, no clock, no randomness of their own.
     .target(name: "HTTPCore", swiftSettings: settings),
     .target(name: "WebSocketCore", dependencies: ["HTTPCore"], swiftSettings: settings),
+
+    // Shells.
+    .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
 
     .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: settings),
     .testTarget(
@@ -31,5 +36,6 @@ let package = Package(
     .executableTarget(
       name: "CoreBenchmarks", dependencies: ["WebSocketCore"], path: "Tests/CoreBenchmarks",
       swiftSettings: settings),
+    .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
   ]
 )

@@ -1,0 +1,44 @@
+#define _GNU_SOURCE 1
+#include "CLinux.h"
+
+#include <endian.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+int sluice_accept(int listener, int flags, uint64_t *upper, uint64_t *lower) {
+  struct sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  peer.ss_family = AF_UNSPEC;
+  int accepted = accept4(listener, (struct sockaddr *)&peer, &size, flags);
+  *upper = *lower = 0;
+  if (accepted < 0) return accepted;
+  if (peer.ss_family == AF_INET) {
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&peer;
+    *lower = 0xFFFF00000000 | ntohl(ipv4->sin_addr.s_addr);
+  } else if (peer.ss_family == AF_INET6) {
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&peer;
+    uint64_t halves[2];
+    memcpy(halves, &ipv6->sin6_addr, sizeof halves);
+    *upper = be64toh(halves[0]);
+    *lower = be64toh(halves[1]);
+  }
+  return accepted;
+}
+
+int sluice_unsent_bytes(int socket) {
+  int count = 0;
+  return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : 0;
+}
+
+void sluice_reset_on_close(int socket) {
+  struct linger now = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+// Fails on a Unix socket, whose output is the peer's as soon as it is sent.
+void sluice_limit_unacknowledged(int socket, unsigned milliseconds) {
+  setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}

@@ -1,0 +1,562 @@
+internal import CLinux
+internal import Glibc
+
+let sendFlags = sluice_send_flags
+
+/// The event loop on epoll(7), edge-triggered: a socket is registered once, for
+/// both directions, and costs no further system call than its recv and send.
+///
+/// An edge must not be lost, so a socket that has given a full buffer, or whose
+/// FIN lies behind the data, goes onto the `ready` list for the next iteration.
+@safe package struct EpollLoop: EventLoop, ~Copyable {
+  private struct Transport {
+    var descriptor: Int32 = -1
+    var generation: UInt32 = 1
+    var flags: Flags = []
+    var queue: SendQueue? = nil
+
+    struct Flags: OptionSet {
+      let rawValue: UInt16
+      static let paused = Flags(rawValue: 1)
+      /// An edge came while receiving was paused.
+      static let readable = Flags(rawValue: 2)
+      static let inReadyList = Flags(rawValue: 4)
+      /// FIN is to be sent, or was.
+      static let writeShut = Flags(rawValue: 8)
+      /// The peer's FIN was reported.
+      static let readShut = Flags(rawValue: 16)
+      /// Broken; reported as soon as the completion is asked for.
+      static let failed = Flags(rawValue: 32)
+    }
+  }
+
+  private static let receiveBytesMax = 256 * 1024
+  private static let eventsMax = 1024
+  private static let acceptsMax = 64
+  /// How long the kernel goes on with the output of a socket that was closed.
+  private static let lastOutputMilliseconds: UInt32 = 10_000
+  /// How long listeners rest when descriptors or memory have run out.
+  private static let acceptRestMilliseconds: UInt64 = 100
+
+  private static let socketEvents =
+    EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+
+  package private(set) var now: UInt64
+  package private(set) var queuedBytesInAll = 0
+  private let epoll: FileDescriptor
+  private let wake: FileDescriptor
+  private var signals: SignalDescriptor? = nil
+  private var listeners: [OpenListener] = []
+  private var listenersRestUntil: UInt64? = nil
+
+  private let events: UnsafeMutablePointer<epoll_event>
+  private var eventCount = 0
+  private var eventIndex = 0
+  private var acceptsLeft = EpollLoop.acceptsMax
+
+  private let buffer: UnsafeMutablePointer<UInt8>
+  private var transports: [Transport] = []
+  private var freeSlots: [UInt32] = []
+  private var timers: TimerWheel
+
+  /// Completions that came up while the owner was asking for something else.
+  private var notices: [Completion] = []
+  private var noticeIndex = 0
+  /// Sockets to receive from though no edge will come: in this iteration, in the next.
+  private var ready: [Token] = []
+  private var readyIndex = 0
+  private var readyNext: [Token] = []
+
+  package init() throws(SystemError) {
+    let epollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+    guard epollDescriptor >= 0 else { throw .last("epoll_create1") }
+    let epoll = FileDescriptor(owning: epollDescriptor)
+    let wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    guard wakeDescriptor >= 0 else { throw .last("eventfd") }
+    let wake = FileDescriptor(owning: wakeDescriptor)
+    try Self.add(wakeDescriptor, EPOLLIN.rawValue, .wake, to: epoll)
+    self.epoll = epoll
+    self.wake = wake
+    now = MonotonicClock.milliseconds()
+    timers = TimerWheel(now: now)
+    // SAFETY: both are freed in `deinit` and nowhere else.
+    unsafe events = .allocate(capacity: Self.eventsMax)
+    unsafe buffer = .allocate(capacity: Self.receiveBytesMax)
+    unsafe buffer.initialize(repeating: 0, count: Self.receiveBytesMax)
+  }
+
+  deinit {
+    for transport in transports where transport.descriptor >= 0 {
+      _ = Glibc.close(transport.descriptor)
+    }
+    unsafe events.deallocate()
+    unsafe buffer.deallocate()
+  }
+}
+
+// MARK: - What an event belongs to
+
+extension EpollLoop {
+  /// What is stored with a registration. Sockets have generations from 1 on;
+  /// generation 0 is the loop's own.
+  private enum Source {
+    case wake
+    case signals
+    case listener(Int)
+    case socket(Token)
+
+    init(_ data: UInt64) {
+      let slot = UInt32(truncatingIfNeeded: data)
+      let generation = UInt32(truncatingIfNeeded: data >> 32)
+      self =
+        switch (generation, slot) {
+        case (0, 0): .wake
+        case (0, 1): .signals
+        case (0, _): .listener(Int(slot) - 2)
+        default: .socket(Token(slot: slot, generation: generation))
+        }
+    }
+
+    var data: UInt64 {
+      switch self {
+      case .wake: 0
+      case .signals: 1
+      case .listener(let index): UInt64(index + 2)
+      case .socket(let token): UInt64(token.generation) << 32 | UInt64(token.slot)
+      }
+    }
+  }
+
+  private static func add(
+    _ descriptor: Int32, _ mask: UInt32, _ source: Source, to epoll: borrowing FileDescriptor
+  ) throws(SystemError) {
+    guard control(EPOLL_CTL_ADD, descriptor, mask, source, of: epoll) == 0 else {
+      throw .last("epoll_ctl")
+    }
+  }
+
+  private static func control(
+    _ operation: Int32, _ descriptor: Int32, _ mask: UInt32, _ source: Source,
+    of epoll: borrowing FileDescriptor
+  ) -> Int32 {
+    // SAFETY: the kernel reads one event, of whose union u64 is set.
+    var event = unsafe epoll_event()
+    unsafe event.events = mask
+    unsafe event.data.u64 = source.data
+    return unsafe epoll_ctl(epoll.rawValue, operation, descriptor, &event)
+  }
+
+  private func isLive(_ token: Token) -> Bool {
+    let slot = Int(token.slot)
+    return slot < transports.count && transports[slot].generation == token.generation
+  }
+}
+
+// MARK: - Iterations
+
+extension EpollLoop {
+  package mutating func wait() {
+    swap(&ready, &readyNext)
+    readyNext.removeAll(keepingCapacity: true)
+    readyIndex = 0
+    let timeout = waitMilliseconds()
+    // SAFETY: `events` has room for `eventsMax`.
+    let count = unsafe epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), timeout)
+    // The only error that can come here is EINTR, which is an empty iteration.
+    eventCount = max(0, Int(count))
+    eventIndex = 0
+    now = MonotonicClock.milliseconds()
+    if let until = listenersRestUntil, until <= now { setListenersResting(false) }
+  }
+
+  private func waitMilliseconds() -> Int32 {
+    if !ready.isEmpty || noticeIndex < notices.count { return 0 }
+    var delay = timers.delay(from: now)
+    if let until = listenersRestUntil {
+      delay = min(delay ?? .max, until > now ? until - now : 0)
+    }
+    guard let delay else { return -1 }
+    return Int32(clamping: delay)
+  }
+
+  package mutating func next() -> Completion? {
+    while true {
+      if noticeIndex < notices.count {
+        if let completion = takeNotice() { return completion }
+      } else if eventIndex < eventCount {
+        if let completion = handleEvent() { return completion }
+      } else if readyIndex < ready.count {
+        let token = ready[readyIndex]
+        readyIndex += 1
+        if let completion = receiveReady(token) { return completion }
+      } else if let slot = timers.expired(now: now) {
+        return .fired(Token(slot: UInt32(slot), generation: transports[slot].generation))
+      } else {
+        return nil
+      }
+    }
+  }
+
+  private mutating func takeNotice() -> Completion? {
+    let notice = notices[noticeIndex]
+    noticeIndex += 1
+    if noticeIndex == notices.count {
+      notices.removeAll(keepingCapacity: true)
+      noticeIndex = 0
+    }
+    switch notice {
+    case .sent(let token):
+      // Not when more has been queued meanwhile: that will be reported in its turn.
+      return isLive(token) && transports[Int(token.slot)].queue == nil ? notice : nil
+    case .closed(let token, _):
+      if !isLive(token) { return nil }
+      release(token)
+      return notice
+    default:
+      return notice
+    }
+  }
+
+  private mutating func handleEvent() -> Completion? {
+    let (mask, data) = unsafe (events[eventIndex].events, events[eventIndex].data.u64)
+    switch Source(data) {
+    case .socket(let token):
+      eventIndex += 1
+      return isLive(token) ? handleSocket(token, mask) : nil
+    case .listener(let index):
+      if acceptsLeft > 0, let completion = accept(on: index) {
+        acceptsLeft -= 1
+        return completion
+      }
+      acceptsLeft = Self.acceptsMax
+      eventIndex += 1
+      return nil
+    case .wake:
+      eventIndex += 1
+      var count: UInt64 = 0
+      // SAFETY: eight bytes are written.
+      _ = unsafe read(wake.rawValue, &count, 8)
+      return .woken
+    case .signals:
+      if let signal = signals?.read() { return .signalled(signal) }
+      eventIndex += 1
+      return nil
+    }
+  }
+}
+
+// MARK: - Listeners, signals, wake-ups
+
+extension EpollLoop {
+  /// Listeners own a descriptor, and so cannot lie in an array themselves.
+  private final class OpenListener {
+    let listener: Listener
+    init(_ listener: consuming Listener) { self.listener = listener }
+  }
+
+  package mutating func listen(on listener: consuming Listener) throws(SystemError) -> Int {
+    let opened = OpenListener(listener)
+    let index = listeners.count
+    try Self.add(opened.listener.socket.rawValue, EPOLLIN.rawValue, .listener(index), to: epoll)
+    listeners.append(opened)
+    return index
+  }
+
+  package mutating func stopListening() {
+    // Whoever is in the queue has connected already, and would get RST.
+    for index in listeners.indices {
+      while let completion = accept(on: index) {
+        notices.append(completion)
+        if case .acceptFailed = completion { break }
+      }
+    }
+    listeners.removeAll()
+    listenersRestUntil = nil
+  }
+
+  private mutating func accept(on index: Int) -> Completion? {
+    guard index < listeners.count else { return nil }
+    while true {
+      var (upper, lower) = (UInt64(0), UInt64(0))
+      // SAFETY: two integers are written.
+      let descriptor = unsafe sluice_accept(
+        listeners[index].listener.socket.rawValue, sluice_accept_flags, &upper, &lower)
+      if descriptor >= 0 {
+        let peer = UInt128(upper) << 64 | UInt128(lower)
+        return adopt(descriptor, from: index, peer: peer == 0 ? nil : peer)
+      }
+      let error = SystemError.last("accept")
+      switch error.code {
+      case EAGAIN:
+        return nil
+      case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+        setListenersResting(true)
+        acceptsLeft = 0
+        return .acceptFailed(error, listener: index)
+      default:
+        // The connection broke while it was queued (accept(2), "Error handling").
+        continue
+      }
+    }
+  }
+
+  private mutating func adopt(
+    _ descriptor: Int32, from index: Int, peer: UInt128?
+  ) -> Completion {
+    let token = allocateSlot(descriptor)
+    do throws(SystemError) {
+      try Self.add(descriptor, Self.socketEvents, .socket(token), to: epoll)
+      return .accepted(token, listener: index, peer: peer)
+    } catch {
+      release(token)
+      return .acceptFailed(error, listener: index)
+    }
+  }
+
+  private mutating func setListenersResting(_ resting: Bool) {
+    listenersRestUntil = resting ? now + Self.acceptRestMilliseconds : nil
+    for (index, listener) in listeners.enumerated() {
+      _ = Self.control(
+        EPOLL_CTL_MOD, listener.listener.socket.rawValue, resting ? 0 : EPOLLIN.rawValue,
+        .listener(index), of: epoll)
+    }
+  }
+
+  package mutating func watch(signals numbers: [Int32]) throws(SystemError) {
+    let descriptor = try SignalDescriptor(watching: numbers)
+    try Self.add(descriptor.rawValue, EPOLLIN.rawValue, .signals, to: epoll)
+    signals = descriptor
+  }
+
+  package func makeWaker() throws(SystemError) -> Waker {
+    try Waker(duplicating: wake.rawValue)
+  }
+}
+
+// MARK: - Receiving
+
+extension EpollLoop {
+  private mutating func handleSocket(_ token: Token, _ mask: UInt32) -> Completion? {
+    let slot = Int(token.slot)
+    if transports[slot].flags.contains(.failed) { return nil }
+    if mask & EPOLLOUT.rawValue != 0 && transports[slot].queue != nil { flush(token) }
+    let ended = mask & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+    if mask & EPOLLIN.rawValue == 0 && !ended { return nil }
+    if transports[slot].flags.contains(.readShut) || transports[slot].flags.contains(.paused) {
+      if mask & EPOLLERR.rawValue != 0 { fail(token, pendingError(of: slot)) }
+      transports[slot].flags.insert(.readable)
+      return nil
+    }
+    // With FIN or an error behind the data there is more to be had than this
+    // one receive, and no further edge to announce it.
+    return receive(token, more: ended)
+  }
+
+  private mutating func receiveReady(_ token: Token) -> Completion? {
+    let slot = Int(token.slot)
+    if !isLive(token) { return nil }
+    transports[slot].flags.remove(.inReadyList)
+    if transports[slot].flags.contains(.paused) {
+      transports[slot].flags.insert(.readable)
+      return nil
+    }
+    if !transports[slot].flags.isDisjoint(with: [.failed, .readShut]) { return nil }
+    return receive(token, more: true)
+  }
+
+  /// One recv. `more`: try again in the next iteration even after a short one.
+  private mutating func receive(_ token: Token, more: Bool) -> Completion? {
+    let slot = Int(token.slot)
+    // SAFETY: `buffer` has room for `receiveBytesMax`.
+    let count = retryingInterrupts {
+      unsafe recv(
+        transports[slot].descriptor, buffer, Self.receiveBytesMax, sluice_receive_flags)
+    }
+    if count > 0 {
+      if more || count == Self.receiveBytesMax { addReady(token) }
+      // SAFETY: `count` bytes were written; valid until the next completion.
+      return .received(token, unsafe ReceivedBytes(buffer, count: count))
+    }
+    if count == 0 {
+      transports[slot].flags.insert(.readShut)
+      return .endOfStream(token)
+    }
+    if errno == EAGAIN { return nil }
+    let error = SystemError.last("recv")
+    release(token)
+    return .closed(token, error)
+  }
+
+  private mutating func addReady(_ token: Token) {
+    let slot = Int(token.slot)
+    if transports[slot].flags.contains(.inReadyList) { return }
+    transports[slot].flags.insert(.inReadyList)
+    readyNext.append(token)
+  }
+
+  private func pendingError(of slot: Int) -> SystemError {
+    var code: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    // SAFETY: the kernel writes one Int32.
+    unsafe getsockopt(transports[slot].descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
+    return SystemError("socket", code: code == 0 ? ECONNRESET : code)
+  }
+
+  package mutating func pauseReceiving(on token: Token) {
+    if isLive(token) { transports[Int(token.slot)].flags.insert(.paused) }
+  }
+
+  package mutating func resumeReceiving(on token: Token) {
+    let slot = Int(token.slot)
+    guard isLive(token), transports[slot].flags.contains(.paused) else { return }
+    transports[slot].flags.remove(.paused)
+    if transports[slot].flags.contains(.readable) {
+      transports[slot].flags.remove(.readable)
+      addReady(token)
+    }
+  }
+}
+
+// MARK: - Sending
+
+extension EpollLoop {
+  package mutating func send(_ chunk: ByteChunk, _ range: Range<Int>, on token: Token) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= chunk.count)
+    let slot = Int(token.slot)
+    guard isLive(token), transports[slot].flags.isDisjoint(with: [.failed, .writeShut]) else {
+      return
+    }
+    if let queue = transports[slot].queue {
+      queue.append(chunk, range)
+      queuedBytesInAll += range.count
+      return
+    }
+    // SAFETY: the range lies within the chunk, as checked above.
+    let count = retryingInterrupts {
+      unsafe Glibc.send(
+        transports[slot].descriptor, chunk.address + range.lowerBound, range.count, sendFlags)
+    }
+    if count == range.count { return }
+    if count < 0 && errno != EAGAIN {
+      fail(token, .last("send"))
+      return
+    }
+    let queue = SendQueue()
+    queue.append(chunk, (range.lowerBound + max(0, count))..<range.upperBound)
+    queuedBytesInAll += queue.byteCount
+    transports[slot].queue = queue
+    // An edge comes only after the kernel has said EAGAIN.
+    if count > 0 { flush(token) }
+  }
+
+  private mutating func flush(_ token: Token) {
+    let slot = Int(token.slot)
+    guard let queue = transports[slot].queue else { return }
+    let before = queue.byteCount
+    let progress = queue.flush(to: transports[slot].descriptor)
+    queuedBytesInAll -= before - queue.byteCount
+    switch progress {
+    case .blocked:
+      break
+    case .emptied:
+      transports[slot].queue = nil
+      if transports[slot].flags.contains(.writeShut) { sendFIN(slot) }
+      notices.append(.sent(token))
+    case .failed(let error):
+      fail(token, error)
+    }
+  }
+
+  /// The connection is broken. Its owner may be in the middle of using it, and
+  /// hears of it with the next completion.
+  private mutating func fail(_ token: Token, _ error: SystemError) {
+    let slot = Int(token.slot)
+    transports[slot].flags.insert(.failed)
+    dropQueue(slot)
+    notices.append(.closed(token, error))
+  }
+
+  private mutating func dropQueue(_ slot: Int) {
+    queuedBytesInAll -= transports[slot].queue?.byteCount ?? 0
+    transports[slot].queue = nil
+  }
+
+  package func queuedBytes(on token: Token) -> Int {
+    isLive(token) ? transports[Int(token.slot)].queue?.byteCount ?? 0 : 0
+  }
+
+  package func untakenBytes(on token: Token) -> Int {
+    guard isLive(token) else { return 0 }
+    let slot = Int(token.slot)
+    return queuedBytes(on: token) + Int(sluice_unsent_bytes(transports[slot].descriptor))
+  }
+
+  package mutating func shutdownWrite(on token: Token) {
+    let slot = Int(token.slot)
+    guard isLive(token), transports[slot].flags.isDisjoint(with: [.failed, .writeShut]) else {
+      return
+    }
+    transports[slot].flags.insert(.writeShut)
+    if transports[slot].queue == nil { sendFIN(slot) }
+  }
+
+  private func sendFIN(_ slot: Int) {
+    // Fails only when the peer is gone already, which recv reports.
+    _ = Glibc.shutdown(transports[slot].descriptor, Int32(SHUT_WR))
+  }
+}
+
+// MARK: - Slots and timers
+
+extension EpollLoop {
+  private mutating func allocateSlot(_ descriptor: Int32) -> Token {
+    let slot: Int
+    if let free = freeSlots.popLast() {
+      slot = Int(free)
+    } else {
+      slot = transports.count
+      transports.append(Transport())
+    }
+    transports[slot].descriptor = descriptor
+    return Token(slot: UInt32(slot), generation: transports[slot].generation)
+  }
+
+  private mutating func release(_ token: Token) {
+    let slot = Int(token.slot)
+    timers.cancel(slot)
+    dropQueue(slot)
+    // Takes its registration and its pending events with it.
+    if transports[slot].descriptor >= 0 { _ = Glibc.close(transports[slot].descriptor) }
+    let next = token.generation &+ 1
+    transports[slot] = Transport()
+    transports[slot].generation = next == 0 ? 1 : next
+    freeSlots.append(token.slot)
+  }
+
+  package mutating func close(_ token: Token, discardingOutput: Bool) {
+    guard isLive(token) else { return }
+    let descriptor = transports[Int(token.slot)].descriptor
+    if sluice_unsent_bytes(descriptor) > 0 {
+      if discardingOutput {
+        sluice_reset_on_close(descriptor)
+      } else {
+        sluice_limit_unacknowledged(descriptor, Self.lastOutputMilliseconds)
+      }
+    }
+    release(token)
+  }
+
+  package mutating func setTimer(on token: Token, after milliseconds: UInt64) {
+    if !isLive(token) { return }
+    let (deadline, overflow) = now.addingReportingOverflow(milliseconds)
+    timers.set(Int(token.slot), at: overflow ? .max : deadline)
+  }
+
+  package mutating func cancelTimer(on token: Token) {
+    if isLive(token) { timers.cancel(Int(token.slot)) }
+  }
+
+  package mutating func makeTimer() -> Token {
+    allocateSlot(-1)
+  }
+}

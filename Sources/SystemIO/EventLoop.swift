@@ -1,0 +1,152 @@
+internal import Glibc
+
+/// Names a socket of an event loop. A token outlives its socket harmlessly: its
+/// slot may be reused, its generation is not, and calls with a stale token do
+/// nothing.
+package struct Token: Hashable, Sendable {
+  /// Small and reused; an index for tables beside the loop's.
+  package let slot: UInt32
+  let generation: UInt32
+
+  init(slot: UInt32, generation: UInt32) {
+    self.slot = slot
+    self.generation = generation
+  }
+}
+
+/// Bytes in the loop's receive buffer, valid until the loop is next asked for a
+/// completion. They may be changed in place.
+@safe package struct ReceivedBytes {
+  private let base: UnsafeMutablePointer<UInt8>
+  package let count: Int
+
+  /// SAFETY: the caller keeps the memory as this type says.
+  @unsafe init(_ base: UnsafeMutablePointer<UInt8>, count: Int) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  package var span: MutableSpan<UInt8> {
+    @_lifetime(&self)
+    mutating get {
+      // SAFETY: `count` initialized bytes, nobody else's until the next completion.
+      let span = unsafe MutableSpan(_unsafeStart: base, count: count)
+      return unsafe _overrideLifetime(span, mutating: &self)
+    }
+  }
+}
+
+/// What an event loop tells its owner.
+package enum Completion {
+  /// A connection has come in on the listener with this index. The peer's
+  /// address is an IPv6 address (RFC 4291), IPv4-mapped for IPv4; nil on a Unix
+  /// socket.
+  case accepted(Token, listener: Int, peer: UInt128?)
+  case acceptFailed(SystemError, listener: Int)
+  case received(Token, ReceivedBytes)
+  /// The peer has shut its write side: nothing more will be received.
+  case endOfStream(Token)
+  /// What could not be sent at once has all been taken by the kernel.
+  case sent(Token)
+  /// The connection broke. The loop has closed the socket; the token is stale.
+  case closed(Token, SystemError)
+  /// The socket's timer.
+  case fired(Token)
+  /// One of the watched signals.
+  case signalled(Int32)
+  /// Somebody used a ``Waker``.
+  case woken
+}
+
+/// A single-threaded, completion-shaped event loop: the owner asks for things to
+/// happen and is told what has happened, one completion at a time.
+///
+///     while running {
+///       loop.wait()
+///       while let completion = loop.next() { … }
+///       …                                        // the end of an iteration
+///     }
+///
+/// The shape is that of io_uring's rings, so that a backend on them fits behind
+/// it. Owners are generic over the loop, which the compiler specializes: there
+/// is no dynamic dispatch.
+///
+/// A socket has at most one timer. An idle socket holds no buffer.
+package protocol EventLoop: ~Copyable {
+  /// Milliseconds of the monotonic clock, read once per iteration.
+  var now: UInt64 { get }
+
+  /// Accepts connections on `listener` from now on; completions carry the index.
+  mutating func listen(on listener: consuming Listener) throws(SystemError) -> Int
+
+  /// Closes all listeners.
+  mutating func stopListening()
+
+  /// Reports these signals as completions instead of their default action.
+  mutating func watch(signals: [Int32]) throws(SystemError)
+
+  /// For other threads to end a ``wait()``.
+  func makeWaker() throws(SystemError) -> Waker
+
+  /// Sleeps until there is a completion.
+  mutating func wait()
+
+  /// The next completion of this iteration; nil at its end.
+  mutating func next() -> Completion?
+
+  /// Sends the given part of `chunk`, after what is queued already. The caller
+  /// bounds the queue by ``queuedBytes(on:)``.
+  mutating func send(_ chunk: ByteChunk, _ range: Range<Int>, on token: Token)
+
+  /// Bytes that the kernel has not taken yet.
+  func queuedBytes(on token: Token) -> Int
+
+  /// The same, of all sockets together.
+  var queuedBytesInAll: Int { get }
+
+  /// Bytes that the peer has not taken yet: those, and what the kernel holds.
+  func untakenBytes(on token: Token) -> Int
+
+  /// Nothing is received until resumed; a break of the connection is reported all the same.
+  mutating func pauseReceiving(on token: Token)
+  mutating func resumeReceiving(on token: Token)
+
+  /// Sends FIN once the queue is empty. Nothing may be sent after it.
+  mutating func shutdownWrite(on token: Token)
+
+  /// Closes the socket at once. No completion follows; the token is stale.
+  ///
+  /// What the kernel still holds of its output is sent on, for a while, or
+  /// discarded: a peer that doesn't read would make it keep that for minutes.
+  mutating func close(_ token: Token, discardingOutput: Bool)
+
+  /// Sets or moves the socket's timer.
+  mutating func setTimer(on token: Token, after milliseconds: UInt64)
+  mutating func cancelTimer(on token: Token)
+
+  /// A token with only a timer, for deadlines of the owner's.
+  mutating func makeTimer() -> Token
+}
+
+/// Wakes an event loop from any thread. Several wake-ups may become one completion.
+package struct Waker: Sendable {
+  private let event: SharedDescriptor
+
+  init(duplicating descriptor: Int32) throws(SystemError) {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw .last("fcntl") }
+    event = SharedDescriptor(FileDescriptor(owning: copy))
+  }
+
+  package func wake() {
+    var one: UInt64 = 1
+    // An eventfd that is full has woken the loop already.
+    // SAFETY: eight bytes are read.
+    _ = unsafe write(event.descriptor.rawValue, &one, 8)
+  }
+
+  private final class SharedDescriptor: Sendable {
+    let descriptor: FileDescriptor
+    init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+  }
+}
