@@ -21,6 +21,8 @@ let package = Package(
   targets: [
     // What Glibc's module map leaves out: epoll, accept4, eventfd, signalfd.
     .target(name: "CLinux"),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
     // Pure cores: no I/O, no clock, no randomness of their own.
     .target(name: "HTTPCore", swiftSettings: settings),
@@ -28,6 +30,7 @@ let package = Package(
 
     // Shells.
     .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
+    .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
 
     .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: settings),
     .testTarget(
@@ -37,5 +40,7 @@ let package = Package(
       name: "CoreBenchmarks", dependencies: ["WebSocketCore"], path: "Tests/CoreBenchmarks",
       swiftSettings: settings),
     .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
+    .testTarget(
+      name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: settings),
   ]
 )
