@@ -18,6 +18,12 @@ if Context.environment["CI"] != nil {
 
 let package = Package(
   name: "sluice",
+  products: [
+    .executable(name: "sluice", targets: ["SluiceCommand"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
   targets: [
     // What Glibc's module map leaves out: epoll, accept4, eventfd, signalfd.
     .target(name: "CLinux"),
@@ -31,6 +37,22 @@ let package = Package(
     // Shells.
     .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
     .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+    .target(
+      name: "GatewayWorker",
+      dependencies: ["HTTPCore", "WebSocketCore", "SystemIO", "TLS"],
+      resources: [.embedInCode("Resources/chat.html")],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "SluiceCommand",
+      dependencies: [
+        "GatewayWorker",
+        "HTTPCore",
+        "SystemIO",
+        "TLS",
+        "WebSocketCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
 
     .testTarget(name: "HTTPCoreTests", dependencies: ["HTTPCore"], swiftSettings: settings),
     .testTarget(
@@ -40,6 +62,10 @@ let package = Package(
       name: "CoreBenchmarks", dependencies: ["WebSocketCore"], path: "Tests/CoreBenchmarks",
       swiftSettings: settings),
     .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
+    .testTarget(
+      name: "GatewayWorkerTests",
+      dependencies: ["GatewayWorker", "SluiceCommand", "HTTPCore", "WebSocketCore", "SystemIO"],
+      swiftSettings: settings),
     .testTarget(
       name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: settings),
   ]

@@ -1,0 +1,66 @@
+internal import SystemIO
+internal import TLS
+
+/// The TLS context that new connections get, and the files that it came from.
+final class CertificateStore {
+  private(set) var context: TLSServerContext
+  private var stamps: [FileStamp?]
+  private var ticketKeys: [TicketKey]
+  private var ticketKeysSince: UInt64
+
+  /// How often the files are looked at.
+  static let checkMilliseconds: UInt64 = 5_000
+  /// A ticket is good for as long again.
+  private static let ticketKeyMilliseconds: UInt64 = 6 * 3_600_000
+
+  init(_ configuration: TLSConfiguration, now: UInt64) throws(TLSConfigurationError) {
+    stamps = Self.stamps(of: configuration)
+    ticketKeys = [.random()]
+    ticketKeysSince = now
+    context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
+  }
+
+  /// For a new connection.
+  func makeLayer(_ engine: TLSEngine) -> TLSLayer {
+    TLSLayer(context.makeSession(engine))
+  }
+
+  enum Outcome {
+    case unchanged
+    case reloaded
+    /// The old certificates stay in use until the files change again.
+    case refused(TLSConfigurationError)
+  }
+
+  /// Reads the files again if they have changed, or in any case.
+  func reload(evenIfUnchanged: Bool) -> Outcome {
+    let configuration = context.configuration
+    // Before they are read: a change while they are is seen the next time.
+    let current = Self.stamps(of: configuration)
+    if current == stamps && !evenIfUnchanged { return .unchanged }
+    stamps = current
+    do throws(TLSConfigurationError) {
+      context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
+      return .reloaded
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  /// A new key seals tickets every six hours; the one before still opens them.
+  func rotateTicketKeys(now: UInt64) {
+    if now - ticketKeysSince < Self.ticketKeyMilliseconds { return }
+    ticketKeysSince = now
+    ticketKeys = [.random(), ticketKeys[0]]
+    context.setTicketKeys(ticketKeys)
+  }
+
+  private static func stamps(of configuration: TLSConfiguration) -> [FileStamp?] {
+    var files = configuration.certificates.flatMap { [$0.chainFile, $0.keyFile] }
+    switch configuration.clientCertificates {
+    case .ignored: break
+    case .requested(let file), .required(let file): files.append(file)
+    }
+    return files.map { FileStamp(path: $0) }
+  }
+}

@@ -1,0 +1,214 @@
+internal import Glibc
+internal import HTTPCore
+internal import SystemIO
+internal import TLS
+internal import WebSocketCore
+
+/// The usual size of what is gathered for one send.
+let replyBytes = 64 * 1024
+
+/// The gateway's data path: accepts connections, speaks HTTP and WebSocket on
+/// them, and passes messages on. Single-threaded; everything happens between
+/// two waits of its event loop.
+///
+/// What is decided about bytes is decided in HTTPCore and WebSocketCore; this
+/// shell performs it.
+struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
+  let options: WorkerOptions
+  var loop: Loop
+  var connections = ConnectionTable()
+  var counters = WorkerCounters()
+
+  /// Replies to one connection, as a rule the one whose input is being handled;
+  /// they leave as one.
+  var replies = ByteChunk(capacity: replyBytes)
+  /// Whom they are for.
+  var repliesOwner: Token? = nil
+  /// They are sent when they have come to more than this.
+  var repliesMax = 0
+
+  /// By listener: whether it speaks TLS.
+  private var listenersSpeakTLS: [Bool] = []
+  let certificates: CertificateStore?
+  private var certificateTimer: Token? = nil
+  let tlsEngine = TLSEngine()
+  /// What was decrypted of one receive, what was encrypted for one send.
+  var plaintext = ByteChunk(capacity: 64)
+  var ciphertext = ByteChunk(capacity: 64)
+
+  var addresses: AddressTable
+  let forwarding: ForwardedFor
+  /// Connections that are being told that there are too many.
+  var refusals = 0
+  /// What is kept of the input of all connections.
+  var keptBytesInAll = 0
+
+  var channels: [ChannelName: Channel] = [:]
+  /// Channels with something to send at the end of the iteration.
+  var dirtyChannels: [Channel] = []
+  var batchedBytes = 0
+  /// For a member that receives only parts of a batch.
+  var selection = ByteChunk(capacity: replyBytes)
+
+  private var dateSecond: UInt64 = 0
+  private var dateText = ""
+
+  /// Set once draining has begun.
+  private var drainTimer: Token? = nil
+  private var isStopped = false
+
+  /// Throws ``SystemError``, or ``TLSConfigurationError`` for its certificates.
+  init(options: WorkerOptions, loop: consuming Loop) throws {
+    var loop = loop
+    var certificates: CertificateStore? = nil
+    if let configuration = options.tls {
+      certificates = try CertificateStore(configuration, now: loop.now)
+    }
+    try loop.watch(signals: [SIGTERM, SIGINT, SIGHUP])
+    addresses = AddressTable(
+      limits: AddressTable.Limits(
+        connectionsMax: options.connectionsPerAddressMax,
+        handshakesMax: options.handshakesPerAddressMax))
+    forwarding = ForwardedFor(
+      trusted: options.trustedProxies, trustsUnixPeers: options.trustsUnixPeers,
+      fields: options.forwardedFields)
+    self.certificates = certificates
+    self.options = options
+    self.loop = loop
+    if certificates != nil { watchCertificates() }
+  }
+
+  /// `speaksTLS` only with ``WorkerOptions/tls``.
+  mutating func listen(
+    on listener: consuming Listener, speaksTLS: Bool
+  ) throws(SystemError) {
+    precondition(!speaksTLS || certificates != nil)
+    _ = try loop.listen(on: listener)
+    listenersSpeakTLS.append(speaksTLS)
+  }
+
+  /// Serves until a signal has ended it: the first SIGTERM or SIGINT closes every
+  /// connection in order, the next one, or the drain deadline, at once.
+  mutating func run() {
+    while !isStopped {
+      loop.wait()
+      while let completion = loop.next() { handle(completion) }
+      flushChannels()
+      enforceMemoryBudget()
+      if drainTimer != nil && connections.count == 0 { isStopped = true }
+    }
+  }
+
+  private mutating func handle(_ completion: Completion) {
+    switch completion {
+    case .received(let token, let bytes):
+      var bytes = bytes
+      var span = bytes.span
+      connections[Int(token.slot)].lastReceived = loop.now
+      receive(&span, on: token)
+      countKeptBytes(of: token)
+      enforceMemoryBudget()
+    case .accepted(let token, let listener, let peer):
+      accept(
+        token, from: peer.map { IPAddress(ipv6: $0) }, speaksTLS: listenersSpeakTLS[listener])
+    case .endOfStream(let token):
+      endOfStream(token)
+    case .sent(let token):
+      resume(token)
+      countKeptBytes(of: token)
+    case .closed(let token, _):
+      forget(token)
+    case .fired(let token):
+      switch token {
+      case drainTimer: closeAllNow()
+      case certificateTimer: checkCertificates()
+      default: deadlinePassed(token)
+      }
+    case .signalled(SIGHUP):
+      reloadCertificates(evenIfUnchanged: true)
+    case .signalled:
+      if drainTimer == nil { beginDrain() } else { closeAllNow() }
+    case .acceptFailed:
+      counters.acceptFailures += 1
+    case .woken:
+      break
+    }
+  }
+
+  /// The value of a Date field now.
+  mutating func currentDate() -> String {
+    let second = WallClock.unixSeconds()
+    if second != dateSecond {
+      dateSecond = second
+      dateText = HTTPDate.format(unixSeconds: second)
+    }
+    return dateText
+  }
+}
+
+// MARK: - Draining
+
+extension Worker where Loop: ~Copyable {
+  var isDraining: Bool { drainTimer != nil }
+
+  private mutating func beginDrain() {
+    let timer = loop.makeTimer()
+    loop.setTimer(on: timer, after: options.drainMilliseconds)
+    drainTimer = timer
+    // Whoever is queued is accepted first, and then told like everyone else.
+    loop.stopListening()
+    flushChannels()
+    for slot in connections.slots() {
+      let token = connections[slot].token
+      if let http = connections[slot].http {
+        if http.isBetweenRequests { finish(token, lingers: false) }
+      } else {
+        close(token, .goingAway, reason: "server is shutting down")
+      }
+    }
+  }
+
+  private mutating func closeAllNow() {
+    counters.forced += UInt64(connections.count)
+    for slot in connections.slots() { disconnect(connections[slot].token) }
+    isStopped = true
+  }
+}
+
+// MARK: - Certificates
+
+extension Worker where Loop: ~Copyable {
+  private mutating func watchCertificates() {
+    let timer = loop.makeTimer()
+    loop.setTimer(on: timer, after: CertificateStore.checkMilliseconds)
+    certificateTimer = timer
+    reportCertificateWarnings()
+  }
+
+  private mutating func checkCertificates() {
+    if let certificateTimer {
+      loop.setTimer(on: certificateTimer, after: CertificateStore.checkMilliseconds)
+    }
+    certificates?.rotateTicketKeys(now: loop.now)
+    reloadCertificates(evenIfUnchanged: false)
+  }
+
+  private func reloadCertificates(evenIfUnchanged: Bool) {
+    switch certificates?.reload(evenIfUnchanged: evenIfUnchanged) {
+    case nil, .unchanged:
+      break
+    case .reloaded:
+      StandardStream.error.print("sluice: certificates reloaded")
+      reportCertificateWarnings()
+    case .refused(let error):
+      StandardStream.error.print("sluice: certificates not reloaded, the old ones stay: \(error)")
+    }
+  }
+
+  private func reportCertificateWarnings() {
+    let now = Int64(clamping: WallClock.unixSeconds())
+    for warning in certificates?.context.warnings(atUnixSeconds: now) ?? [] {
+      StandardStream.error.print("sluice: warning: \(warning)")
+    }
+  }
+}
