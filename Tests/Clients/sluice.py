@@ -1,0 +1,189 @@
+"""Starting, watching and stopping a gateway."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("SLUICE_BINARY") or ROOT / ".build/release/sluice").absolute()
+
+START_DEADLINE_S = 10
+# Above the default drain deadline of 9 s.
+STOP_DEADLINE_S = 12
+
+LISTENING = re.compile(r"sluice: listening on (\S+(?: \S+)*)\n")
+CRASH = re.compile(r"Fatal error|Precondition failed|Program crashed|Sanitizer|💣|\*\*\* ")
+
+
+class Address(NamedTuple):
+    """Of a TCP listener."""
+
+    http: str
+    """The base of HTTP URLs, without a final slash; https:// when it speaks TLS."""
+
+    @property
+    def ws(self):
+        return "ws" + self.http.removeprefix("http")
+
+    @property
+    def authority(self):
+        return self.http.partition("://")[2]
+
+    @property
+    def host(self):
+        return self.authority.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self):
+        return int(self.authority.rpartition(":")[2])
+
+
+class Server:
+    """A `sluice serve` process. Stopping it checks that it ended as it should."""
+
+    def __init__(self, *flags, listen=("127.0.0.1:0",)):
+        if not BINARY.exists():
+            raise RuntimeError(f"{BINARY} is not there: run 'make build', or set SLUICE_BINARY")
+        listeners = [word for address in listen for word in ("--listen", address)]
+        self.stderr_file = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [BINARY, "serve", *listeners, *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self.stderr_file,
+            bufsize=0,
+        )
+        self.killed = False
+        self.stopped = False
+        try:
+            self.addresses = self._read_listening_line().split(" ")
+        except BaseException:
+            self.kill()
+            self.stop()
+            raise
+
+    def _read_listening_line(self):
+        line = b""
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not line.endswith(b"\n"):
+            readable, _, _ = select.select(
+                [self.process.stdout], [], [], max(0, deadline - time.monotonic())
+            )
+            assert readable, f"no line within {START_DEADLINE_S} s; stderr: {self.stderr}"
+            byte = self.process.stdout.read(1)
+            assert byte, f"ended instead of listening; stderr: {self.stderr}"
+            line += byte
+        match = LISTENING.fullmatch(line.decode())
+        assert match, f"not the listening line: {line}"
+        return match[1]
+
+    # Addresses: those of the first TCP listener, unless all are asked for.
+
+    @property
+    def tcp(self):
+        """The TCP listeners, in the order of --listen."""
+        return [Address(a.rstrip("/")) for a in self.addresses if a.startswith("http")]
+
+    @property
+    def http(self):
+        return self.tcp[0].http
+
+    @property
+    def ws(self):
+        return self.tcp[0].ws
+
+    @property
+    def authority(self):
+        return self.tcp[0].authority
+
+    @property
+    def host(self):
+        return self.tcp[0].host
+
+    @property
+    def port(self):
+        return self.tcp[0].port
+
+    # State
+
+    @property
+    def stderr(self):
+        size = os.fstat(self.stderr_file.fileno()).st_size
+        return os.pread(self.stderr_file.fileno(), size, 0).decode(errors="replace")
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    def memory_bytes(self):
+        """What is resident now, summed over the server's processes."""
+        return self._memory("VmRSS")
+
+    def peak_memory_bytes(self):
+        """The most that was ever resident, summed over the server's processes."""
+        return self._memory("VmHWM")
+
+    def _memory(self, field):
+        total = 0
+        pids = [self.process.pid]
+        while pids:
+            pid = pids.pop()
+            status = Path(f"/proc/{pid}/status").read_text()
+            total += int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) * 1024
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                pids += children.read_text().split()
+        return total
+
+    def wait_for_stderr(self, text, count=1, deadline_s=5):
+        """Waits until a text has come so often; what has been written so far."""
+        deadline = time.monotonic() + deadline_s
+        while (stderr := self.stderr).count(text) < count:
+            assert self.running, f"the server ended; stderr: {stderr}"
+            assert time.monotonic() < deadline, f"no {text!r} within {deadline_s} s: {stderr}"
+            time.sleep(0.01)
+        return stderr
+
+    # The end
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def kill(self):
+        """Ends it without any courtesy; stop() then has nothing to check."""
+        self.killed = True
+        self.process.kill()
+        self.process.wait()
+
+    def wait(self, deadline_s=STOP_DEADLINE_S):
+        """Waits for its end, which must be a clean one."""
+        try:
+            self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"still running {deadline_s} s after it was told to stop; stderr: {self.stderr}"
+            ) from None
+        assert self.process.returncode == 0, (
+            f"exit status {self.process.returncode}; stderr: {self.stderr}"
+        )
+
+    def stop(self):
+        if self.stopped:
+            return
+        self.stopped = True
+        if self.running:
+            self.signal()
+        try:
+            if not self.killed:
+                self.wait()
+                assert not CRASH.search(self.stderr), self.stderr
+                assert self.process.stdout.read() == b"", "more than one line on stdout"
+        finally:
+            self.process.stdout.close()
+            self.stderr_file.close()
