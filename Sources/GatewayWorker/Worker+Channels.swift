@@ -102,7 +102,7 @@ extension Worker where Loop: ~Copyable {
     channel.batch = nil
     channel.publications.removeAll(keepingCapacity: true)
     for token in overflowed {
-      counters.slowConsumers += 1
+      counters[.slowConsumer] += 1
       close(token, .tryAgainLater, reason: "messages were not read fast enough")
     }
   }

@@ -18,9 +18,10 @@ extension Worker where Loop: ~Copyable {
     if isFromProxy && options.expectsProxyHeader { connection.proxyHeader = ProxyHeaderLayer() }
     connections.insert(connection)
     if connections.count - refusals > options.connectionsMax {
-      refuse(token, .serviceUnavailable, "too many connections")
+      refuse(token, .serviceUnavailable, "too many connections", .tooManyConnections)
     } else if let peer, !isFromProxy, !count(token, for: peer) {
-      refuse(token, .tooManyRequests, "too many connections from this address")
+      refuse(
+        token, .tooManyRequests, "too many connections from this address", .tooManyOfAddress)
     } else {
       setDeadline(.request, on: token, after: options.handshakeMilliseconds)
     }
@@ -36,8 +37,10 @@ extension Worker where Loop: ~Copyable {
 
   /// In words, as long as that is cheap: over TLS it would take a handshake, and a
   /// crowd must not use up the descriptors by being told.
-  private mutating func refuse(_ token: Token, _ status: HTTPStatus, _ reason: String) {
-    counters.refused += 1
+  private mutating func refuse(
+    _ token: Token, _ status: HTTPStatus, _ reason: String, _ cause: WorkerCounters.Cause
+  ) {
+    counters[cause] += 1
     if connections[Int(token.slot)].speaksTLS || connections[Int(token.slot)].proxyHeader != nil
       || refusals >= Self.refusalsMax
     {
@@ -77,10 +80,10 @@ extension Worker where Loop: ~Copyable {
       connections[Int(token.slot)].proxyHeader = nil
       guard case .internet(let source, _) = header else { return true }
       if count(token, for: source.address) { return true }
-      counters.refused += 1
+      counters[.tooManyOfAddress] += 1
     } catch {
       // Without an answer: whoever this is does not speak the protocol.
-      counters.violations += 1
+      counters[.protocolViolation] += 1
     }
     disconnect(token)
     return false
@@ -238,7 +241,7 @@ extension Worker where Loop: ~Copyable {
   mutating func deadlinePassed(_ token: Token) {
     switch connections[Int(token.slot)].deadline {
     case .request:
-      counters.timedOut += 1
+      counters[.requestTimeout] += 1
       requestTimedOut(token)
     case .keepAlive:
       finish(token, lingers: false)
@@ -247,7 +250,7 @@ extension Worker where Loop: ~Copyable {
     case .pong:
       disconnectIfSilent(token)
     case .close:
-      counters.timedOut += 1
+      counters[.closeTimeout] += 1
       disconnect(token)
     }
   }
@@ -280,7 +283,7 @@ extension Worker where Loop: ~Copyable {
     let target = options.memoryBytesMax / 10 * 9
     for (token, bytes) in holders {
       if bytes == 0 || loop.queuedBytesInAll + keptBytesInAll <= target { return }
-      counters.evicted += 1
+      counters[.evicted] += 1
       disconnect(token)
     }
   }

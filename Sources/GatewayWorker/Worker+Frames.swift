@@ -30,7 +30,13 @@ extension Worker where Loop: ~Copyable {
           connections[slot].closing.peerClosed(code), reason: "", lingers: false, on: token)
         return
       case .violation(let violation):
-        fail(token, violation.closeCode, reason: violation.reason)
+        let cause: WorkerCounters.Cause =
+          switch violation {
+          case .messageTooBig: .oversizedMessage
+          case .tooManyFragments: .tooManyFragments
+          default: .protocolViolation
+          }
+        fail(token, violation.closeCode, reason: violation.reason, cause)
         return
       }
       if !mayGoOn(token) { return }
@@ -43,7 +49,7 @@ extension Worker where Loop: ~Copyable {
     {
       return true
     }
-    fail(token, .policyViolation, reason: "too many messages")
+    fail(token, .policyViolation, reason: "too many messages", .tooManyMessages)
     return false
   }
 
@@ -53,7 +59,7 @@ extension Worker where Loop: ~Copyable {
     {
       return true
     }
-    fail(token, .policyViolation, reason: "too many control frames")
+    fail(token, .policyViolation, reason: "too many control frames", .tooManyControlFrames)
     return false
   }
 
@@ -81,8 +87,10 @@ extension Worker where Loop: ~Copyable {
 
 extension Worker where Loop: ~Copyable {
   /// The peer has broken the rules.
-  private mutating func fail(_ token: Token, _ code: CloseCode, reason: String) {
-    counters.violations += 1
+  private mutating func fail(
+    _ token: Token, _ code: CloseCode, reason: String, _ cause: WorkerCounters.Cause
+  ) {
+    counters[cause] += 1
     perform(
       connections[Int(token.slot)].closing.fail(code), reason: reason, lingers: true, on: token)
   }
@@ -160,7 +168,7 @@ extension Worker where Loop: ~Copyable {
     } else if loop.untakenBytes(on: token) < connections[slot].untakenAtPing {
       awaitPong(token)
     } else {
-      counters.timedOut += 1
+      counters[.pongTimeout] += 1
       disconnect(token)
     }
   }

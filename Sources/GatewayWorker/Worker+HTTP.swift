@@ -32,7 +32,12 @@ extension Worker where Loop: ~Copyable {
         }
       }
     } catch {
-      counters.violations += 1
+      switch error.status {
+      case .contentTooLarge, .uriTooLong, .requestHeaderFieldsTooLarge:
+        counters[.oversizedRequest] += 1
+      default:
+        counters[.protocolViolation] += 1
+      }
       reject(error.status, error.reason, on: token)
     }
   }
@@ -49,7 +54,7 @@ extension Worker where Loop: ~Copyable {
       return
     }
     if let refusal = otherProtocol(head) {
-      counters.violations += 1
+      counters[.protocolViolation] += 1
       reject(refusal.status, refusal.reason, on: token)
       return
     }
@@ -198,7 +203,7 @@ extension Worker where Loop: ~Copyable {
     let client = forwarding.client(of: connections[slot].address, request.head.headers)
     guard let client, !forwarding.trusts(client) else { return }
     if !count(token, for: client) {
-      counters.refused += 1
+      counters[.tooManyOfAddress] += 1
       throw HandshakeRejection(
         status: .tooManyRequests, reason: "too many connections from this address",
         headers: ["Retry-After": "1"])

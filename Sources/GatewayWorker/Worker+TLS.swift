@@ -84,7 +84,7 @@ extension Worker where Loop: ~Copyable {
   }
 
   private mutating func tlsFailed(_ error: TLSError, on token: Token) {
-    counters.tlsErrors += 1
+    counters[.tlsError] += 1
     if error == .plainHTTP {
       // The only thing that is ever sent in the clear on such a connection, which
       // has nothing to hide yet.

@@ -129,7 +129,7 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     case .signalled:
       if drainTimer == nil { beginDrain() } else { closeAllNow() }
     case .acceptFailed:
-      counters.acceptFailures += 1
+      counters[.acceptFailure] += 1
     case .woken:
       break
     }
@@ -169,7 +169,7 @@ extension Worker where Loop: ~Copyable {
   }
 
   private mutating func closeAllNow() {
-    counters.forced += UInt64(connections.count)
+    counters[.forced] += UInt64(connections.count)
     for slot in connections.slots() { disconnect(connections[slot].token) }
     isStopped = true
   }

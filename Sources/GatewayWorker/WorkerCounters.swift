@@ -3,26 +3,49 @@ package struct WorkerCounters: Sendable, CustomStringConvertible {
   package var connections: UInt64 = 0
   package var webSockets: UInt64 = 0
   package var messages: UInt64 = 0
-  /// Turned away because there were too many connections, in all or of an address.
-  package var refused: UInt64 = 0
-  /// TLS sessions that failed, in the handshake for the most part.
-  package var tlsErrors: UInt64 = 0
-  /// Disconnected because the memory budget was spent.
-  package var evicted: UInt64 = 0
-  /// Disconnected because they broke HTTP or the WebSocket protocol.
-  package var violations: UInt64 = 0
-  /// Disconnected because they did not take what was published to them.
-  package var slowConsumers: UInt64 = 0
-  /// Disconnected because they missed a deadline: for a request, a pong, a close.
-  package var timedOut: UInt64 = 0
-  /// Disconnected at the end of a drain.
-  package var forced: UInt64 = 0
-  package var acceptFailures: UInt64 = 0
+  private var causes = [UInt64](repeating: 0, count: Cause.allCases.count)
+
+  /// Why a connection was refused or ended, when it was not in order. Each limit
+  /// has one of its own.
+  package enum Cause: Int, CaseIterable, Sendable {
+    case tooManyConnections, tooManyOfAddress
+    case protocolViolation, oversizedRequest, oversizedMessage, tooManyFragments
+    case tooManyMessages, tooManyControlFrames
+    case tlsError
+    case slowConsumer, evicted
+    case requestTimeout, pongTimeout, closeTimeout
+    case acceptFailure
+    case forced
+
+    package var name: String {
+      switch self {
+      case .tooManyConnections: "refused for too many connections"
+      case .tooManyOfAddress: "refused for too many of an address"
+      case .protocolViolation: "protocol violations"
+      case .oversizedRequest: "oversized requests"
+      case .oversizedMessage: "oversized messages"
+      case .tooManyFragments: "over-fragmented messages"
+      case .tooManyMessages: "floods of messages"
+      case .tooManyControlFrames: "floods of control frames"
+      case .tlsError: "TLS errors"
+      case .slowConsumer: "slow consumers"
+      case .evicted: "evicted"
+      case .requestTimeout: "request timeouts"
+      case .pongTimeout: "pong timeouts"
+      case .closeTimeout: "close timeouts"
+      case .acceptFailure: "accept failures"
+      case .forced: "forced to close"
+      }
+    }
+  }
+
+  package subscript(_ cause: Cause) -> UInt64 {
+    get { causes[cause.rawValue] }
+    set { causes[cause.rawValue] = newValue }
+  }
 
   package var description: String {
-    "\(connections) connections, \(webSockets) WebSockets, \(messages) messages; "
-      + "\(refused) refused, \(violations) protocol violations, \(tlsErrors) TLS errors, "
-      + "\(slowConsumers) slow consumers, \(evicted) evicted, \(timedOut) timed out, "
-      + "\(acceptFailures) accept failures, \(forced) forced to close"
+    let ends = Cause.allCases.map { "\(self[$0]) \($0.name)" }.joined(separator: ", ")
+    return "\(connections) connections, \(webSockets) WebSockets, \(messages) messages; \(ends)"
   }
 }

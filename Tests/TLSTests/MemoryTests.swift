@@ -4,7 +4,11 @@ import TLS
 import Testing
 
 /// In processes of their own, so that no other test's memory is counted.
-@Suite struct MemoryTests {
+@Suite(
+  .disabled(
+    if: unsafe getenv("SLUICE_SANITIZER") != nil,
+    "a sanitizer takes memory of its own for each of ours"))
+struct MemoryTests {
   @Test func `An idle session is small, TLS 1.3`() async {
     report(
       await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
