@@ -144,7 +144,9 @@ import Glibc
 /// Everything in a memory BIO.
 func drain(_ bio: OpaquePointer?) -> [UInt8] {
   // SAFETY: BIO_read writes at most the capacity, and says how much.
-  unsafe [UInt8](unsafeUninitializedCapacity: BIO_ctrl_pending(bio)) { buffer, count in
+  // As in Server.gather: an empty array is not to be filled with nothing.
+  if unsafe BIO_ctrl_pending(bio) == 0 { return [] }
+  return unsafe [UInt8](unsafeUninitializedCapacity: BIO_ctrl_pending(bio)) { buffer, count in
     count = unsafe Int(max(0, BIO_read(bio, buffer.baseAddress, Int32(buffer.count))))
   }
 }
