@@ -62,7 +62,7 @@ struct OpenSSLError {
   }
 }
 
-/// What only OpenSSL's allocator or our own misuse can cause.
+/// For what only OpenSSL's allocator or our own misuse can make fail, never a peer.
 func check(_ succeeded: Bool, _ call: StaticString) {
   if !succeeded { fatalError("\(call): \(OpenSSLError.takeFirst().text)") }
 }
