@@ -10,7 +10,7 @@ SOURCES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
 .PHONY: help run run-tls build test test-asan test-tsan fuzz lint format bench conformance
-.PHONY: soak-connects deps clean
+.PHONY: soak-connects docs deps clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ lint: ## Check the formatting of the Swift sources and the shell scripts
 
 format: ## Format the Swift sources in place
 	swift format --in-place --parallel -r $(SOURCES)
+
+docs: build ## Write the reference of all options into docs/configuration.md
+	@Tests/Support/docs.sh .build/release/sluice
 
 bench: ## Run the microbenchmarks of the cores
 	@Tests/Support/packages.sh build

@@ -25,7 +25,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
-    // What Glibc's module map leaves out: epoll, accept4, eventfd, signalfd.
+    // What Glibc's module map leaves out: epoll, accept4, eventfd, signalfd, ioctl.
     .target(name: "CLinux"),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -33,22 +33,41 @@ let package = Package(
     // Pure cores: no I/O, no clock, no randomness of their own.
     .target(name: "HTTPCore", swiftSettings: settings),
     .target(name: "WebSocketCore", dependencies: ["HTTPCore"], swiftSettings: settings),
+    .target(name: "Configuration", swiftSettings: settings),
 
     // Shells.
     .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
     .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+    .target(name: "Terminal", dependencies: ["CLinux", "SystemIO"], swiftSettings: settings),
+    .target(
+      name: "LoadGenerator", dependencies: ["SystemIO", "WebSocketClient", "WebSocketCore"],
+      swiftSettings: settings),
     .target(
       name: "GatewayWorker",
       dependencies: ["HTTPCore", "WebSocketCore", "SystemIO", "TLS"],
       resources: [.embedInCode("Resources/chat.html")],
       swiftSettings: settings),
+    .target(
+      name: "WebSocketClient", dependencies: ["HTTPCore", "WebSocketCore", "SystemIO", "TLS"],
+      swiftSettings: settings),
+    .target(
+      name: "InteractiveClient",
+      dependencies: [
+        "HTTPCore", "SystemIO", "TLS", "Terminal", "WebSocketClient", "WebSocketCore",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "SluiceCommand",
       dependencies: [
+        "Configuration",
         "GatewayWorker",
         "HTTPCore",
+        "InteractiveClient",
+        "LoadGenerator",
         "SystemIO",
         "TLS",
+        "Terminal",
+        "WebSocketClient",
         "WebSocketCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -61,11 +80,25 @@ let package = Package(
     .executableTarget(
       name: "CoreBenchmarks", dependencies: ["WebSocketCore"], path: "Tests/CoreBenchmarks",
       swiftSettings: settings),
+    .executableTarget(
+      name: "ConformanceClient",
+      dependencies: ["SystemIO", "TLS", "WebSocketClient", "WebSocketCore"],
+      path: "Tests/ConformanceClient", swiftSettings: settings),
     .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
     .testTarget(
-      name: "GatewayWorkerTests",
-      dependencies: ["GatewayWorker", "SluiceCommand", "HTTPCore", "WebSocketCore", "SystemIO"],
+      name: "LoadGeneratorTests", dependencies: ["LoadGenerator"], swiftSettings: settings),
+    .testTarget(
+      name: "ConfigurationTests",
+      dependencies: [
+        "Configuration", "GatewayWorker", "HTTPCore", "SluiceCommand", "TLS", "WebSocketCore",
+      ],
       swiftSettings: settings),
+    .testTarget(
+      name: "GatewayWorkerTests",
+      dependencies: ["GatewayWorker", "HTTPCore", "WebSocketCore", "SystemIO"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "TerminalTests", dependencies: ["Terminal", "SystemIO"], swiftSettings: settings),
     .testTarget(
       name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: settings),
   ]

@@ -2,11 +2,15 @@
 #include "CLinux.h"
 
 #include <endian.h>
+#include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 int sluice_accept(int listener, int flags, uint64_t *upper, uint64_t *lower) {
   struct sockaddr_storage peer;
@@ -28,6 +32,17 @@ int sluice_accept(int listener, int flags, uint64_t *upper, uint64_t *lower) {
   return accepted;
 }
 
+char **sluice_environment(void) { return environ; }
+
+int sluice_epoll_wait(int epoll, struct epoll_event *events, int count, uint64_t nanoseconds) {
+  struct timespec timeout = {
+    .tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)};
+  int result = epoll_pwait2(epoll, events, count, &timeout, NULL);
+  if (result >= 0 || errno != ENOSYS) return result;
+  uint64_t milliseconds = (nanoseconds + 999999) / 1000000;
+  return epoll_wait(epoll, events, count, milliseconds > INT_MAX ? INT_MAX : (int)milliseconds);
+}
+
 int sluice_unsent_bytes(int socket) {
   int count = 0;
   return ioctl(socket, SIOCOUTQ, &count) == 0 ? count : 0;
@@ -38,7 +53,24 @@ void sluice_reset_on_close(int socket) {
   setsockopt(socket, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
+void sluice_bind_without_port(int socket) {
+  int on = 1;
+  setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+}
+
 // Fails on a Unix socket, whose output is the peer's as soon as it is sent.
 void sluice_limit_unacknowledged(int socket, unsigned milliseconds) {
   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}
+
+void sluice_set_timer_slack(unsigned long nanoseconds) {
+  prctl(PR_SET_TIMERSLACK, nanoseconds);
+}
+
+int sluice_terminal_size(int descriptor, uint16_t *columns, uint16_t *rows) {
+  struct winsize size;
+  if (ioctl(descriptor, TIOCGWINSZ, &size) != 0) return -1;
+  *columns = size.ws_col;
+  *rows = size.ws_row;
+  return 0;
 }

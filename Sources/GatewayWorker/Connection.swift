@@ -2,7 +2,7 @@ internal import HTTPCore
 internal import SystemIO
 internal import WebSocketCore
 
-/// One client's connection. Lies in a ``ConnectionTable`` at its socket's slot.
+/// One client's connection. Lies in a ``SlotTable`` at its socket's slot.
 struct Connection: ~Copyable {
   var token: Token
   /// What it is as long as it has not become a WebSocket.

@@ -16,7 +16,7 @@ extension Worker where Loop: ~Copyable {
       messageLimits: options.messageLimits,
       httpLimits: options.httpLimits, now: loop.now)
     if isFromProxy && options.expectsProxyHeader { connection.proxyHeader = ProxyHeaderLayer() }
-    connections.insert(connection)
+    connections.insert(connection, at: Int(token.slot))
     if connections.count - refusals > options.connectionsMax {
       refuse(token, .serviceUnavailable, "too many connections", .tooManyConnections)
     } else if let peer, !isFromProxy, !count(token, for: peer) {

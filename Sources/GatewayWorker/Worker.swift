@@ -16,7 +16,7 @@ let replyBytes = 64 * 1024
 struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
   let options: WorkerOptions
   var loop: Loop
-  var connections = ConnectionTable()
+  var connections = SlotTable<Connection>()
   var counters = WorkerCounters()
 
   /// Replies to one connection, as a rule the one whose input is being handled;
@@ -130,7 +130,7 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
       if drainTimer == nil { beginDrain() } else { closeAllNow() }
     case .acceptFailed:
       counters[.acceptFailure] += 1
-    case .woken:
+    case .connected, .woken:
       break
     }
   }

@@ -1,76 +1,30 @@
 internal import ArgumentParser
+internal import Configuration
 internal import GatewayWorker
-internal import HTTPCore
 internal import SystemIO
-internal import WebSocketCore
 
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Accept WebSocket connections and pass messages on.",
-    discussion: """
-      Endpoints:
-        GET /                    a chat page for the browser
-        GET /echo                WebSocket: every message comes back
-        GET /channels/{channel}  WebSocket: a message goes to everyone else in the
-                                 channel; with ?echo=1 to its sender too
+    abstract: abstract, usage: "",
+    // For 'sluice help serve'. The command prints its own, as wide as the terminal.
+    discussion: HelpText(ServeOptions.table, overview: overview, columns: 79).text,
+    helpNames: [])
 
-      Once connections are accepted, one line with the address is printed. SIGTERM or \
-      SIGINT closes every connection in order and exits with status 0; a second one closes \
-      them at once. SIGHUP reads the certificates again.
-
-      Sizes are bytes or have a unit (64KiB, 1MiB), times always have one (500ms, 9s, 2m).
-      """)
-
-  @Option(
-    help: ArgumentHelp(
-      """
-      Where to listen: 127.0.0.1:8080, [::1]:8080 or unix:PATH. Repeatable. Port 0 takes a free \
-      one. With a certificate TCP listeners speak TLS, unless the address begins with plain:.
-      """, valueName: "address"))
-  var listen: [String] = ["127.0.0.1:8080"]
-
-  @OptionGroup(title: "TLS")
-  var tls: TLSOptions
-
-  @OptionGroup(title: "Behind a proxy")
-  var proxy: ProxyOptions
-
-  @OptionGroup(title: "Limits")
-  var limits: LimitOptions
-
-  @OptionGroup(title: "Deadlines")
-  var deadlines: DeadlineOptions
-
-  @Option(
-    help: ArgumentHelp(
-      """
-      A web origin whose pages may connect, as https://chat.example.org; * for all. Repeatable. \
-      Default: pages from the host that they connect to. Programs, which send no Origin, may \
-      always.
-      """, valueName: "origin"))
-  var origin: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "A subprotocol that is accepted when a client offers it. Repeatable.", valueName: "name"))
-  var subprotocol: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "How the kernel is asked: auto or epoll.", valueName: "backend"))
-  var eventLoop = EventLoopChoice.auto
-
-  func validate() throws {
-    _ = try endpoints()
-    _ = try workerOptions()
-  }
+  /// The options are those of ``ServeOptions``; the table reads them.
+  @Argument(parsing: .captureForPassthrough, help: .hidden)
+  var arguments: [String] = []
 
   func run() throws {
     BrokenPipe.ignoreSignal()
-    let endpoints = try endpoints()
-    let options = try workerOptions()
+    let options = OptionArguments(arguments, table: ServeOptions.table)
+    try options.answerQuestions(overview: "\(Self.abstract)\n\n\(Self.overview)")
+    let serve = try options.checked { (values) throws(Mistakes) in
+      try ServeConfiguration(values, filesMax: OpenFileLimit.raise())
+    }
     do {
-      let counters = try runWorker(options, on: eventLoop, endpoints: endpoints) { opened in
+      let counters = try runWorker(
+        serve.worker, on: serve.eventLoop, endpoints: serve.endpoints
+      ) { opened in
         let urls = opened.map(\.url).joined(separator: " ")
         StandardStream.output.print("sluice: listening on \(urls)")
       }
@@ -81,44 +35,26 @@ struct Serve: ParsableCommand {
     }
   }
 
-  private func endpoints() throws -> [Endpoint] {
-    do {
-      return try listen.map { text in
-        let isPlain = text.hasPrefix("plain:")
-        let address = try SocketAddress(
-          parsing: isPlain ? String(text.dropFirst("plain:".count)) : text)
-        let isUnix = if case .unix = address { true } else { false }
-        return Endpoint(
-          address: address, speaksTLS: tls.isConfigured && !isPlain && !isUnix)
-      }
-    } catch {
-      throw ValidationError("--listen \(error).")
-    }
-  }
+  private static let abstract = "Accept WebSocket connections and pass messages on."
+  private static let overview = """
+    Endpoints:
+      GET /                    a chat page for the browser
+      GET /echo                WebSocket: every message comes back
+      GET /channels/{channel}  WebSocket: a message goes to everyone else in the
+                               channel; with ?echo=1 to its sender too
 
-  private func workerOptions() throws -> WorkerOptions {
-    var options = WorkerOptions()
-    options.tls = try tls.configuration()
-    try proxy.apply(to: &options)
-    try limits.apply(to: &options)
-    try deadlines.apply(to: &options)
-    do {
-      options.origins = try OriginPolicy(allowing: origin)
-    } catch {
-      throw ValidationError("--origin \(error).")
-    }
-    for name in subprotocol where !Array(name.utf8).isToken {
-      throw ValidationError(
-        "--subprotocol '\(name)': a name is letters, digits and !#$%&'*+-.^_`|~ (RFC 6455, 4.1).")
-    }
-    options.subprotocols = subprotocol
-    return options
-  }
-}
+    Once connections are accepted, one line with the address is printed. SIGTERM or SIGINT \
+    closes every connection in order and exits with status 0; a second one closes them at once. \
+    SIGHUP reads the certificates again.
 
-extension EventLoopChoice: ExpressibleByArgument {}
+    Every option can also be an environment variable, or stand in a TOML file:
+      --max-message-size 64KiB
+      SLUICE_MAX_MESSAGE_SIZE=64KiB
+      max-message-size = "64KiB"
+    Flags go before variables, these before the file. In a variable, the values of a repeatable \
+    option are separated by commas; in the file, they are an array. 'sluice config check FILE' \
+    checks a file, 'sluice config print' shows what is in force.
 
-/// Messages for people go to standard error, which nobody parses.
-private func printError(_ message: String) {
-  StandardStream.error.print("sluice: \(message)")
+    Sizes are bytes or have a unit (64KiB, 1MiB), times always have one (500ms, 9s, 2m).
+    """
 }

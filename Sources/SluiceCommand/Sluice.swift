@@ -6,5 +6,5 @@ struct Sluice: ParsableCommand {
     commandName: "sluice",
     abstract: "A WebSocket gateway for chat and other realtime backends.",
     version: "0.1.0",
-    subcommands: [Serve.self])
+    subcommands: [Serve.self, Connect.self, Bench.self, ConfigCommand.self])
 }

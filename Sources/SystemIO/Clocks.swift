@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 package enum MonotonicClock {
@@ -5,6 +6,20 @@ package enum MonotonicClock {
   package static func milliseconds() -> UInt64 {
     let time = read(CLOCK_MONOTONIC)
     return UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+  }
+
+  /// The same clock, in nanoseconds.
+  package static func nanoseconds() -> UInt64 {
+    let time = read(CLOCK_MONOTONIC)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
+
+package enum TimerSlack {
+  /// Makes the timed waits of the calling thread end as punctually as they can, and not
+  /// 50 µs later, which saves energy.
+  package static func minimize() {
+    sluice_set_timer_slack(1)
   }
 }
 
@@ -17,7 +32,7 @@ package enum WallClock {
 
 private func read(_ clock: clockid_t) -> timespec {
   var time = timespec()
-  // SAFETY: both clocks exist on every Linux; one timespec is written.
+  // SAFETY: these clocks exist on every Linux; one timespec is written.
   unsafe clock_gettime(clock, &time)
   return time
 }

@@ -27,6 +27,8 @@ let sendFlags = sluice_send_flags
       static let readShut = Flags(rawValue: 16)
       /// Broken; reported as soon as the completion is asked for.
       static let failed = Flags(rawValue: 32)
+      /// Not connected yet.
+      static let connecting = Flags(rawValue: 64)
     }
   }
 
@@ -156,12 +158,27 @@ extension EpollLoop {
 
 extension EpollLoop {
   package mutating func wait() {
+    beginIteration()
+    // SAFETY: `events` has room for `eventsMax`.
+    endWait(unsafe epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), waitMilliseconds()))
+  }
+
+  package mutating func wait(atMost nanoseconds: UInt64) {
+    beginIteration()
+    let own = waitMilliseconds()
+    let timeout = own < 0 ? nanoseconds : min(nanoseconds, UInt64(own) * 1_000_000)
+    // SAFETY: as above.
+    endWait(
+      unsafe sluice_epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), timeout))
+  }
+
+  private mutating func beginIteration() {
     swap(&ready, &readyNext)
     readyNext.removeAll(keepingCapacity: true)
     readyIndex = 0
-    let timeout = waitMilliseconds()
-    // SAFETY: `events` has room for `eventsMax`.
-    let count = unsafe epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), timeout)
+  }
+
+  private mutating func endWait(_ count: Int32) {
     // The only error that can come here is EINTR, which is an empty iteration.
     eventCount = max(0, Int(count))
     eventIndex = 0
@@ -212,6 +229,8 @@ extension EpollLoop {
       if !isLive(token) { return nil }
       release(token)
       return notice
+    case .connected(let token):
+      return isLive(token) ? notice : nil
     default:
       return notice
     }
@@ -333,12 +352,66 @@ extension EpollLoop {
   }
 }
 
+// MARK: - Connecting
+
+extension EpollLoop {
+  package mutating func connect(to address: SocketAddress, from local: SocketAddress?) -> Token {
+    let descriptor = Glibc.socket(address.family, sluice_stream_socket, 0)
+    let failure = descriptor < 0 ? SystemError.last("socket") : nil
+    let token = allocateSlot(descriptor)
+    transports[Int(token.slot)].flags.insert(.connecting)
+    do throws(SystemError) {
+      if let failure { throw failure }
+      try begin(token, to: address, from: local)
+    } catch {
+      fail(token, error)
+    }
+    return token
+  }
+
+  private mutating func begin(
+    _ token: Token, to address: SocketAddress, from local: SocketAddress?
+  ) throws(SystemError) {
+    let slot = Int(token.slot)
+    let descriptor = transports[slot].descriptor
+    if address.family != AF_UNIX { try SocketOptions.setTCPDefaults(on: descriptor) }
+    if let local {
+      sluice_bind_without_port(descriptor)
+      let bound = unsafe local.withSockaddr { unsafe Glibc.bind(descriptor, $0, $1) }
+      guard bound == 0 else { throw .last("bind") }
+    }
+    let result = unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) }
+    // A connect that a signal interrupts goes on all the same.
+    guard result == 0 || errno == EINPROGRESS || errno == EINTR else { throw .last("connect") }
+    if result == 0 {
+      transports[slot].flags.remove(.connecting)
+      notices.append(.connected(token))
+    }
+    try Self.add(descriptor, Self.socketEvents, .socket(token), to: epoll)
+  }
+
+  private mutating func connectionAttempted(_ token: Token, _ mask: UInt32) -> Completion? {
+    let slot = Int(token.slot)
+    if mask & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+      let error = pendingError(of: slot)
+      release(token)
+      return .closed(token, SystemError("connect", code: error.code))
+    }
+    if mask & EPOLLOUT.rawValue == 0 { return nil }
+    transports[slot].flags.remove(.connecting)
+    // The peer may have spoken already, and that edge is this one.
+    if mask & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { addReady(token) }
+    return .connected(token)
+  }
+}
+
 // MARK: - Receiving
 
 extension EpollLoop {
   private mutating func handleSocket(_ token: Token, _ mask: UInt32) -> Completion? {
     let slot = Int(token.slot)
     if transports[slot].flags.contains(.failed) { return nil }
+    if transports[slot].flags.contains(.connecting) { return connectionAttempted(token, mask) }
     if mask & EPOLLOUT.rawValue != 0 && transports[slot].queue != nil { flush(token) }
     let ended = mask & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
     if mask & EPOLLIN.rawValue == 0 && !ended { return nil }

@@ -20,6 +20,12 @@ package struct Token: Hashable, Sendable {
   private let base: UnsafeMutablePointer<UInt8>
   package let count: Int
 
+  /// What a chunk holds, for a layer between the loop and its owner: valid until
+  /// that layer is next asked for a completion.
+  package init(_ chunk: ByteChunk) {
+    unsafe self.init(chunk.address, count: chunk.count)
+  }
+
   /// SAFETY: the caller keeps the memory as this type says.
   @unsafe init(_ base: UnsafeMutablePointer<UInt8>, count: Int) {
     unsafe self.base = base
@@ -43,6 +49,9 @@ package enum Completion {
   /// socket.
   case accepted(Token, listener: Int, peer: UInt128?)
   case acceptFailed(SystemError, listener: Int)
+  /// What ``EventLoop/connect(to:from:)`` has asked for. Had it failed, the socket
+  /// would have been reported as closed.
+  case connected(Token)
   case received(Token, ReceivedBytes)
   /// The peer has shut its write side: nothing more will be received.
   case endOfStream(Token)
@@ -88,8 +97,16 @@ package protocol EventLoop: ~Copyable {
   /// For other threads to end a ``wait()``.
   func makeWaker() throws(SystemError) -> Waker
 
+  /// Connects to `address`, from a local address if one is given (whose port is
+  /// then 0). It has come to something with ``Completion/connected(_:)``, and to
+  /// nothing with ``Completion/closed(_:_:)``; nothing may be sent before.
+  mutating func connect(to address: SocketAddress, from local: SocketAddress?) -> Token
+
   /// Sleeps until there is a completion.
   mutating func wait()
+
+  /// Sleeps until there is a completion, or so long.
+  mutating func wait(atMost nanoseconds: UInt64)
 
   /// The next completion of this iteration; nil at its end.
   mutating func next() -> Completion?

@@ -4,10 +4,7 @@ internal import Glibc
 /// A listening stream socket, not yet attended to.
 ///
 /// TCP listeners are bound with SO_REUSEPORT, so that each worker has one of its
-/// own. Accepted sockets inherit TCP_NODELAY, and TCP_NOTSENT_LOWAT: the kernel
-/// would otherwise take megabytes for a peer that doesn't read, and a limit on
-/// what is queued for it would bound only the smaller part. IPv6 listeners take
-/// IPv6 only: 0.0.0.0 and [::] can be listened on side by side.
+/// own. Accepted sockets inherit ``SocketOptions``. IPv6 listeners take IPv6 only: 0.0.0.0 and [::] can be listened on side by side.
 ///
 /// A Unix socket has no SO_REUSEPORT. Its path is guarded by a lock file,
 /// `PATH.lock`, that is held as long as the listener: whoever holds the lock may
@@ -16,37 +13,31 @@ internal import Glibc
 package struct Listener: ~Copyable {
   package let address: SocketAddress
   let socket: FileDescriptor
-
-  /// What the kernel takes beyond what the peer's window has room for.
-  private static let unsentBytesMax: Int32 = 128 * 1024
   private let unixPath: UnixSocketPath?
 
   package init(
     on wanted: SocketAddress, backlog: Int32 = 4096
   ) throws(ListenerError) {
-    let family: Int32
     var pathGuard: UnixSocketPath? = nil
     var path: String? = nil
-    switch wanted {
-    case .ipv4: family = AF_INET
-    case .ipv6: family = AF_INET6
-    case .unix(let wantedPath):
-      family = AF_UNIX
+    if case .unix(let wantedPath) = wanted {
       path = wantedPath
       pathGuard = try UnixSocketPath(claiming: wantedPath)
     }
-    let raw = Glibc.socket(family, sluice_stream_socket, 0)
+    let raw = Glibc.socket(wanted.family, sluice_stream_socket, 0)
     guard raw >= 0 else { throw ListenerError(wanted, .last("socket")) }
     let descriptor = FileDescriptor(owning: raw)
-
-    if family != AF_UNIX {
-      try Self.enable(SOL_SOCKET, SO_REUSEADDR, on: raw, wanted)
-      try Self.enable(SOL_SOCKET, SO_REUSEPORT, on: raw, wanted)
-      try Self.enable(Int32(IPPROTO_TCP), TCP_NODELAY, on: raw, wanted)
-      try Self.set(Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Self.unsentBytesMax, on: raw, wanted)
-    }
-    if family == AF_INET6 {
-      try Self.enable(Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), on: raw, wanted)
+    do throws(SystemError) {
+      if wanted.family != AF_UNIX {
+        try SocketOptions.enable(SOL_SOCKET, SO_REUSEADDR, on: raw)
+        try SocketOptions.enable(SOL_SOCKET, SO_REUSEPORT, on: raw)
+        try SocketOptions.setTCPDefaults(on: raw)
+      }
+      if wanted.family == AF_INET6 {
+        try SocketOptions.enable(Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), on: raw)
+      }
+    } catch {
+      throw ListenerError(wanted, error)
     }
     let bound = unsafe wanted.withSockaddr { unsafe Glibc.bind(raw, $0, $1) }
     guard bound == 0 else { throw ListenerError(wanted, .last("bind")) }
@@ -62,39 +53,21 @@ package struct Listener: ~Copyable {
   /// SO_REUSEPORT would let the two share it, and a second gateway that was
   /// started by mistake would take half of the connections without a word.
   package static func requireUnused(_ address: SocketAddress) throws(ListenerError) {
-    let family: Int32
-    switch address {
-    case .ipv4: family = AF_INET
-    case .ipv6: family = AF_INET6
-    case .unix: return  // the lock file tells
-    }
-    let raw = Glibc.socket(family, sluice_stream_socket, 0)
+    if address.family == AF_UNIX { return }  // the lock file tells
+    let raw = Glibc.socket(address.family, sluice_stream_socket, 0)
     guard raw >= 0 else { throw ListenerError(address, .last("socket")) }
     let probe = FileDescriptor(owning: raw)
-    // Connections of an earlier process that are still closing do not count.
-    try enable(SOL_SOCKET, SO_REUSEADDR, on: probe.rawValue, address)
-    if family == AF_INET6 {
-      try enable(Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), on: probe.rawValue, address)
+    do throws(SystemError) {
+      // Connections of an earlier process that are still closing do not count.
+      try SocketOptions.enable(SOL_SOCKET, SO_REUSEADDR, on: raw)
+      if address.family == AF_INET6 {
+        try SocketOptions.enable(Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), on: raw)
+      }
+    } catch {
+      throw ListenerError(address, error)
     }
     let bound = unsafe address.withSockaddr { unsafe Glibc.bind(probe.rawValue, $0, $1) }
     guard bound == 0 else { throw ListenerError(address, .last("bind")) }
-  }
-
-  private static func enable(
-    _ level: Int32, _ option: Int32, on descriptor: Int32, _ address: SocketAddress
-  ) throws(ListenerError) {
-    try set(level, option, 1, on: descriptor, address)
-  }
-
-  private static func set(
-    _ level: Int32, _ option: Int32, _ value: Int32, on descriptor: Int32,
-    _ address: SocketAddress
-  ) throws(ListenerError) {
-    var value = value
-    // SAFETY: the kernel reads one Int32.
-    let result = unsafe setsockopt(
-      descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
-    guard result == 0 else { throw ListenerError(address, .last("setsockopt")) }
   }
 }
 

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Where to listen: an IPv4 or IPv6 address with a port, or a Unix socket's path.
+/// Where to listen, or to connect to: an IPv4 or IPv6 address with a port, or a Unix socket's path.
 package enum SocketAddress: Hashable, Sendable {
   case ipv4(UInt32, port: UInt16)
   /// The 16 bytes of the address, in network order.
@@ -93,6 +93,15 @@ extension SocketAddress: CustomStringConvertible {
 }
 
 extension SocketAddress {
+  /// The address family, such as AF_INET.
+  var family: Int32 {
+    switch self {
+    case .ipv4: AF_INET
+    case .ipv6: AF_INET6
+    case .unix: AF_UNIX
+    }
+  }
+
   /// Calls `body` with the address as bind and connect take it.
   func withSockaddr<Result>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result

@@ -8,17 +8,23 @@ package enum StandardStream: Int32, Sendable {
 
   /// Writes `line` and a newline. A stream that nobody reads any more is not an error.
   package func print(_ line: String) {
-    var text = line + "\n"
-    text.withUTF8 { bytes in
+    write(Array(line.utf8) + [UInt8(ascii: "\n")])
+  }
+
+  /// Writes `bytes`. Returns false when nobody reads the stream any more, or it is full.
+  @discardableResult
+  package func write(_ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBufferPointer { bytes in
       var written = 0
       while written < bytes.count {
         // SAFETY: the rest of the buffer, which outlives the call.
         let count = retryingInterrupts {
-          unsafe write(rawValue, bytes.baseAddress! + written, bytes.count - written)
+          unsafe Glibc.write(rawValue, bytes.baseAddress! + written, bytes.count - written)
         }
-        if count <= 0 { return }
+        if count <= 0 { return false }
         written += count
       }
+      return true
     }
   }
 }

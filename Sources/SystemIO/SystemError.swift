@@ -21,15 +21,17 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
   }
 
   /// Such as `bind: Address already in use`.
-  package var description: String {
+  package var description: String { "\(call): \(reason)" }
+
+  /// Such as `Address already in use`.
+  package var reason: String {
     // SAFETY: the size passed is the buffer's; the result is terminated.
-    let text = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
       guard unsafe sluice_strerror(code, buffer.baseAddress!, UInt(buffer.count)) == 0 else {
         return "error \(code)"
       }
       return unsafe String(cString: buffer.baseAddress!)
     }
-    return "\(call): \(text)"
   }
 }
 

@@ -20,11 +20,14 @@ package struct TLSClientConfiguration: Sendable, Equatable {
     case system
     /// Those of a PEM file.
     case file(String)
+    /// Anybody's: nothing is checked, and whoever stands between can read and change
+    /// everything. For tests.
+    case anyone
   }
 }
 
-/// Makes client sessions. A server's certificate is always checked, and so is the
-/// name in it.
+/// Makes client sessions. A server's certificate is checked, and so is the name in it,
+/// unless anyone is trusted.
 @safe package final class TLSClientContext {
   private let context: Context
 
@@ -32,6 +35,7 @@ package struct TLSClientConfiguration: Sendable, Equatable {
   package init(_ configuration: TLSClientConfiguration) throws(TLSConfigurationError) {
     context = Context(isServer: false, minimumVersion: configuration.minimumVersion)
     // SAFETY: the SSL_CTX is alive; it takes references and copies.
+    var verification = SSL_VERIFY_PEER
     switch configuration.trust {
     case .system:
       unsafe SSL_CTX_set_default_verify_paths(context.pointer)
@@ -41,8 +45,10 @@ package struct TLSClientConfiguration: Sendable, Equatable {
       for authority in try file.certificates() {
         unsafe X509_STORE_add_cert(store, authority.x509)
       }
+    case .anyone:
+      verification = SSL_VERIFY_NONE
     }
-    unsafe SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+    unsafe SSL_CTX_set_verify(context.pointer, verification, nil)
     if let files = configuration.certificate {
       unsafe try OwnCertificate(files).install(in: context.pointer)
     }

@@ -13,6 +13,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("SLUICE_BINARY") or ROOT / ".build/release/sluice").absolute()
 
+# Variables that begin so are options of the gateway, or mistakes. Those of the tests are neither.
+ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith("SLUICE_")}
+
 START_DEADLINE_S = 10
 # Above the default drain deadline of 9 s.
 STOP_DEADLINE_S = 12
@@ -47,7 +50,7 @@ class Address(NamedTuple):
 class Server:
     """A `sluice serve` process. Stopping it checks that it ended as it should."""
 
-    def __init__(self, *flags, listen=("127.0.0.1:0",)):
+    def __init__(self, *flags, listen=("127.0.0.1:0",), environment=None):
         if not BINARY.exists():
             raise RuntimeError(f"{BINARY} is not there: run 'make build', or set SLUICE_BINARY")
         listeners = [word for address in listen for word in ("--listen", address)]
@@ -58,6 +61,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=self.stderr_file,
             bufsize=0,
+            env={**ENVIRONMENT, **(environment or {})},
         )
         self.killed = False
         self.stopped = False

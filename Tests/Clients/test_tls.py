@@ -1359,6 +1359,7 @@ def run_to_its_end(*flags):
         capture_output=True,
         text=True,
         timeout=10,
+        env=sluice.ENVIRONMENT,
     )
     assert done.stdout == "", "it listens"
     assert not sluice.CRASH.search(done.stderr), done.stderr
@@ -1492,18 +1493,21 @@ def test_the_second_certificate_is_checked_too(wrong, certificate):
 @pytest.mark.parametrize(
     "flags, words",
     [
-        (["--tls-key", "a.key"], "TLS needs --tls-certificate FILE."),
-        (["--tls-client-ca", "a.pem"], "TLS needs --tls-certificate FILE."),
-        (["--tls-require-client-certificate"], "TLS needs --tls-certificate FILE."),
+        (["--tls-key", "a.key"], "--tls-key: TLS needs a certificate"),
+        (["--tls-client-ca", "a.pem"], "--tls-client-ca: TLS needs a certificate"),
+        (
+            ["--tls-require-client-certificate"],
+            "--tls-require-client-certificate: TLS needs a certificate; set tls-certificate too",
+        ),
         (
             ["--tls-certificate", "a.pem", "--tls-certificate", "b.pem", "--tls-key", "a.key"],
             "give one key for each certificate, or none",
         ),
         (
             ["--tls-certificate", "a.pem", "--tls-require-client-certificate"],
-            "--tls-require-client-certificate needs --tls-client-ca FILE.",
+            "--tls-require-client-certificate: there is nothing to check clients' certificates by",
         ),
-        (["--tls-certificate", "a.pem", "--tls-min-version", "1.1"], "'1.2' and '1.3'"),
+        (["--tls-certificate", "a.pem", "--tls-min-version", "1.1"], "it can be 1.2 or 1.3"),
     ],
 )
 def test_flags_that_do_not_fit(flags, words):

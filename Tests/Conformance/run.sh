@@ -47,7 +47,7 @@ fail() {
 
 # Sets url once the server says where it listens.
 start_server() {
-  "$binary" serve --listen 127.0.0.1:0 "${flags[@]}" \
+  env -u SLUICE_BINARY "$binary" serve --listen 127.0.0.1:0 "${flags[@]}" \
     >"$work/server.stdout" 2>"$work/server.stderr" &
   server=$!
   local deadline=$((SECONDS + 10))

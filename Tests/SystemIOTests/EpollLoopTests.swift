@@ -9,7 +9,7 @@ enum Transport: CaseIterable, Sendable {
 }
 
 /// An address to listen on.
-private struct Place: ~Copyable {
+struct Place: ~Copyable {
   private let directory: TemporaryDirectory?
   let address: String
 

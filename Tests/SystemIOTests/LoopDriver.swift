@@ -6,6 +6,7 @@ import Testing
 enum Observation: Equatable {
   case accepted(Token, listener: Int, peer: UInt128?)
   case acceptFailed(Int32, listener: Int)
+  case connected(Token)
   case received(Token, [UInt8])
   case endOfStream(Token)
   case sent(Token)
@@ -18,7 +19,7 @@ enum Observation: Equatable {
   var token: Token? {
     switch self {
     case .accepted(let token, _, _), .received(let token, _), .endOfStream(let token),
-      .sent(let token), .closed(let token, _), .fired(let token):
+      .sent(let token), .connected(let token), .closed(let token, _), .fired(let token):
       token
     case .acceptFailed, .signalled, .woken: nil
     }
@@ -64,6 +65,7 @@ struct LoopDriver: ~Copyable {
       return .accepted(token, listener: listener, peer: peer)
     case .acceptFailed(let error, let listener):
       return .acceptFailed(error.code, listener: listener)
+    case .connected(let token): return .connected(token)
     case .received(let token, var bytes):
       let span = bytes.span
       return .received(token, span.indices.map { span[$0] })

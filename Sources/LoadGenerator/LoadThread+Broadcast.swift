@@ -1,0 +1,117 @@
+internal import Synchronization
+internal import SystemIO
+internal import WebSocketClient
+internal import WebSocketCore
+
+// One connection, of the first thread, publishes; the others receive. In a closed loop a
+// batch follows when every subscriber of every thread has received the one before.
+
+extension LoadThread {
+  private var stamp: MessageStamp {
+    MessageStamp(stream: UInt32(plan.connections), size: plan.size)
+  }
+
+  /// What this thread has published.
+  var published: UInt64 { publisher.map { table[Int($0.slot)].sent } ?? 0 }
+
+  private var subscribers: UInt64 { UInt64(tokens.count { $0 != nil }) }
+
+  mutating func startBroadcast(in clients: inout Clients) {
+    deliveriesLeft = subscribers * UInt64(plan.inFlight)
+    if index == 0 && pacer == nil { publishBatch(in: &clients) }
+  }
+
+  private mutating func publishBatch(in clients: inout Clients) {
+    control.threadsPending.store(plan.threads, ordering: .relaxed)
+    control.batchSentAt.store(now, ordering: .releasing)
+    publish(UInt64(plan.inFlight), in: &clients)
+    // Without subscribers of its own a thread has received all there is for it.
+    if deliveriesLeft == 0 { batchReceived(in: &clients) }
+  }
+
+  private mutating func publish(_ count: UInt64, in clients: inout Clients) {
+    guard let publisher else {
+      errors.unsent += count
+      return
+    }
+    let slot = Int(publisher.slot)
+    for _ in 0..<count {
+      let number = table[slot].sent
+      let stamp = stamp
+      payload.removeAll()
+      payload.append(atMost: plan.size) { stamp.append(number, to: &$0) }
+      guard clients.send(plan.kind, payload.span, on: publisher) else { return }
+      table[slot].sent = number + 1
+    }
+    control.published.store(table[slot].sent, ordering: .releasing)
+  }
+
+  /// Open loop.
+  mutating func publishDue(in clients: inout Clients) {
+    guard index == 0, var pacer else { return }
+    let due = pacer.takeDue(at: now)
+    self.pacer = pacer
+    publish(UInt64(due.count), in: &clients)
+  }
+
+  mutating func delivered(
+    _ kind: MessageKind, _ payload: Span<UInt8>, on token: Token, in clients: inout Clients
+  ) {
+    // A server may send to the publisher too; those are not measured.
+    if let publisher, token == publisher { return }
+    let slot = Int(token.slot)
+    guard let number = check(kind, payload, stamp, slot) else { return }
+    table[slot].received += 1
+    messages += 1
+    if let pacer {
+      recordPaced(pacer.intendedTime(of: number))
+      return
+    }
+    if phase == .measuring {
+      latency.record(now - min(now, control.batchSentAt.load(ordering: .acquiring)))
+    }
+    deliveriesLeft -= min(deliveriesLeft, 1)
+    if deliveriesLeft == 0 { batchReceived(in: &clients) }
+  }
+
+  /// The subscribers of this thread have all received the batch.
+  private mutating func batchReceived(in clients: inout Clients) {
+    deliveriesLeft = subscribers * UInt64(plan.inFlight)
+    let left = control.threadsPending.subtract(1, ordering: .acquiringAndReleasing).newValue
+    if left > 0 { return }
+    if index == 0 {
+      publishNextIfAllReceived(in: &clients)
+    } else {
+      control.wake(0)
+    }
+  }
+
+  mutating func publishNextIfAllReceived(in clients: inout Clients) {
+    guard index == 0, pacer == nil, phase == .warmUp || phase == .measuring,
+      control.threadsPending.load(ordering: .acquiring) <= 0
+    else { return }
+    publishBatch(in: &clients)
+  }
+
+  /// What it has not received of the batch is not waited for.
+  mutating func subscriberLost(_ connection: LoadConnection, in clients: inout Clients) {
+    guard phase == .warmUp || phase == .measuring || phase == .draining, connection.index >= 0
+    else { return }
+    let missing = control.published.load(ordering: .acquiring) - connection.received
+    errors.lost += missing
+    guard pacer == nil, deliveriesLeft > 0 else { return }
+    deliveriesLeft -= min(deliveriesLeft, missing)
+    if deliveriesLeft == 0 { batchReceived(in: &clients) }
+  }
+
+  /// Deliveries that are still to come to the subscribers of this thread.
+  var deliveriesUnderWay: UInt64 {
+    let published = control.published.load(ordering: .acquiring)
+    var count: UInt64 = 0
+    for place in tokens.indices {
+      guard let token = tokens[place] else { continue }
+      count += published - min(published, table[Int(token.slot)].received)
+    }
+    return count
+  }
+}

@@ -1,0 +1,99 @@
+package import HTTPCore
+
+/// Reads the answer to a client's opening handshake, as it arrives (RFC 6455 §4.1).
+/// Bounded by the limits given; after it has thrown, it must not be used again.
+package struct OpeningResponseReader: ~Copyable {
+  private let request: ClientUpgradeRequest
+  private var parser: ResponseHeadParser
+  private var interimResponsesLeft = 8
+
+  package init(_ request: ClientUpgradeRequest, limits: HTTPLimits = HTTPLimits()) {
+    self.request = request
+    parser = ResponseHeadParser(limits: limits)
+  }
+
+  /// Nothing has come yet.
+  package var isEmpty: Bool { parser.isEmpty }
+
+  /// Takes bytes from `position` on, which it moves behind the response. Nil while that
+  /// is not whole. What follows it is frames.
+  package mutating func read(
+    _ bytes: Span<UInt8>, from position: inout Int
+  ) throws(OpeningError) -> (upgrade: AcceptedUpgrade, head: ResponseHead)? {
+    while position < bytes.count {
+      let head: ResponseHead?
+      do {
+        let consumed: Int
+        (consumed, head) = try parser.parse(bytes.extracting(position..<bytes.count))
+        position += consumed
+      } catch {
+        throw .malformed(error)
+      }
+      guard let head else { return nil }
+      // RFC 9110 §15.2: any number may come before the answer itself.
+      if head.status.isInformational && head.status != .switchingProtocols {
+        interimResponsesLeft -= 1
+        if interimResponsesLeft == 0 { throw .tooManyInterimResponses }
+        continue
+      }
+      do {
+        return (try ClientHandshake.validate(head, to: request), head)
+      } catch {
+        throw .notAccepted(error, head)
+      }
+    }
+    return nil
+  }
+}
+
+/// Why the answer to an opening handshake is none that opens a connection.
+package enum OpeningError: Error, Sendable, CustomStringConvertible {
+  /// Not HTTP/1.1, or over a limit.
+  case malformed(HTTPError)
+  /// One interim response after the other.
+  case tooManyInterimResponses
+  /// The server has refused, or agreed to something else.
+  case notAccepted(ClientHandshakeError, ResponseHead)
+
+  /// For people. May quote the server.
+  package var description: String {
+    switch self {
+    case .malformed(let error): "the server's answer is not usable HTTP: \(error.reason)"
+    case .tooManyInterimResponses: "the server sends one interim response after the other"
+    case .notAccepted(let error, _): "\(error)"
+    }
+  }
+}
+
+extension ClientHandshakeError: CustomStringConvertible {
+  /// For people. May quote the server.
+  package var description: String {
+    switch self {
+    case .invalidHost: "not a host with an optional port"
+    case .invalidTarget: "not a path that can be asked for"
+    case .invalidKey: "not a key of 16 bytes in base64"
+    case .invalidOrigin: "the origin is empty, or has control characters"
+    case .invalidSubprotocol(let name):
+      "the subprotocol '\(name)' is not a token (RFC 6455 §4.1), or is there twice"
+    case .invalidCookie(let name): "the cookie '\(name)' has characters that no cookie has"
+    case .reservedField(let name): "the handshake writes the field \(name) itself"
+    case .redirect(let status, let location): "the server redirects (\(status)) to \(location)"
+    case .unauthorized(let challenge):
+      "the server wants authentication (401)" + (challenge.map { ": \($0)" } ?? "")
+    case .unsupportedVersion(let supported):
+      "the server doesn't speak this protocol version (426), but "
+        + supported.joined(separator: ", ")
+    case .refused(let status): "the server refused: \(status)"
+    case .wrongHTTPVersion: "the server upgrades in another version of HTTP than 1.1"
+    case .wrongUpgrade: "the server's 101 doesn't upgrade to websocket"
+    case .wrongConnection: "the server's 101 has no Connection: Upgrade"
+    case .wrongAccept:
+      "the server's Sec-WebSocket-Accept is missing or wrong: it doesn't speak WebSocket"
+    case .unexpectedSubprotocol(let name):
+      "the server chose the subprotocol '\(name)', which was not asked for"
+    case .malformedExtensions: "the server's Sec-WebSocket-Extensions is malformed"
+    case .unexpectedExtension(let name):
+      "the server chose the extension '\(name)', which was not asked for"
+    }
+  }
+}
