@@ -53,11 +53,14 @@ bench: ## Run the microbenchmarks of the cores
 	@Tests/Support/packages.sh build
 	swift run -c release CoreBenchmarks $(ARGS)
 
-conformance: ## Run the Autobahn WebSocket test suite over TCP and TLS, strictly
+conformance: ## Run the Autobahn suite on server and client, over TCP and TLS, strictly
 	@Tests/Support/packages.sh build conformance
 	@Tests/Support/build.sh
+	@Tests/Support/build.sh ConformanceClient
 	@Tests/Conformance/run.sh $(ARGS)
 	@Tests/Conformance/run.sh --tls $(ARGS)
+	@Tests/Conformance/run-client.sh $(ARGS)
+	@Tests/Conformance/run-client.sh --tls $(ARGS)
 
 soak-connects: ## Open and break 100,000 connections in every abusive way (CHURN=COUNT)
 	@Tests/Support/packages.sh build test

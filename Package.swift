@@ -38,13 +38,14 @@ let package = Package(
     // Shells.
     .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
     .target(name: "TLS", dependencies: ["COpenSSL"], swiftSettings: settings),
+    .target(name: "Logs", dependencies: ["HTTPCore", "SystemIO"], swiftSettings: settings),
     .target(name: "Terminal", dependencies: ["CLinux", "SystemIO"], swiftSettings: settings),
     .target(
       name: "LoadGenerator", dependencies: ["SystemIO", "WebSocketClient", "WebSocketCore"],
       swiftSettings: settings),
     .target(
       name: "GatewayWorker",
-      dependencies: ["HTTPCore", "WebSocketCore", "SystemIO", "TLS"],
+      dependencies: ["HTTPCore", "Logs", "WebSocketCore", "SystemIO", "TLS"],
       resources: [.embedInCode("Resources/chat.html")],
       swiftSettings: settings),
     .target(
@@ -64,6 +65,7 @@ let package = Package(
         "HTTPCore",
         "InteractiveClient",
         "LoadGenerator",
+        "Logs",
         "SystemIO",
         "TLS",
         "Terminal",
@@ -86,20 +88,33 @@ let package = Package(
       path: "Tests/ConformanceClient", swiftSettings: settings),
     .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
     .testTarget(
+      name: "LogsTests", dependencies: ["Logs", "SystemIO"], swiftSettings: settings),
+    .testTarget(
       name: "LoadGeneratorTests", dependencies: ["LoadGenerator"], swiftSettings: settings),
     .testTarget(
       name: "ConfigurationTests",
       dependencies: [
-        "Configuration", "GatewayWorker", "HTTPCore", "SluiceCommand", "TLS", "WebSocketCore",
+        "Configuration", "GatewayWorker", "HTTPCore", "Logs", "SluiceCommand", "TLS",
+        "WebSocketCore",
       ],
       swiftSettings: settings),
     .testTarget(
       name: "GatewayWorkerTests",
       dependencies: ["GatewayWorker", "HTTPCore", "WebSocketCore", "SystemIO"],
       swiftSettings: settings),
+    .target(
+      name: "TestCertificates", dependencies: ["COpenSSL"], path: "Tests/TestCertificates",
+      swiftSettings: settings),
     .testTarget(
       name: "TerminalTests", dependencies: ["Terminal", "SystemIO"], swiftSettings: settings),
     .testTarget(
-      name: "TLSTests", dependencies: ["TLS", "COpenSSL"], swiftSettings: settings),
+      name: "TLSTests", dependencies: ["TLS", "TestCertificates", "COpenSSL"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "WebSocketClientTests",
+      dependencies: [
+        "WebSocketClient", "HTTPCore", "SystemIO", "TLS", "TestCertificates", "WebSocketCore",
+      ],
+      swiftSettings: settings),
   ]
 )

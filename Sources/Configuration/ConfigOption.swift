@@ -2,8 +2,9 @@
 package enum ChangeEffect: Sendable, Equatable {
   /// New connections, messages and deadlines do, in place.
   case live
-  /// The same, but not a change from nothing to something, or back.
-  case liveWhileSet
+  /// The same, as long as this option, which may be itself, does not change from nothing to
+  /// something or back.
+  case liveWhileSet(String)
   /// Nothing before a restart.
   case restart
 }

@@ -49,7 +49,8 @@ extension OptionTable {
   private func change(_ option: OptionDescription) -> String {
     switch option.change {
     case .live: "live"
-    case .liveWhileSet: "live while set"
+    case .liveWhileSet(let name):
+      name == option.name ? "live while set" : "live while `\(name)` is set"
     case .restart: "restart"
     }
   }

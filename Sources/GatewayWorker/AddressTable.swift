@@ -16,7 +16,8 @@ struct AddressTable {
     var handshakes = 0
   }
 
-  private let limits: Limits
+  /// Lowered, they end nothing: who is there stays.
+  var limits: Limits
   private var entries: [IPAddress: Entry] = [:]
 
   init(limits: Limits) {

@@ -32,19 +32,25 @@ final class CertificateStore {
     case refused(TLSConfigurationError)
   }
 
-  /// Reads the files again if they have changed, or in any case.
-  func reload(evenIfUnchanged: Bool) -> Outcome {
-    let configuration = context.configuration
-    // Before they are read: a change while they are is seen the next time.
-    let current = Self.stamps(of: configuration)
-    if current == stamps && !evenIfUnchanged { return .unchanged }
-    stamps = current
+  /// Reads the files again if they have changed.
+  func reloadIfChanged() -> Outcome {
+    if Self.stamps(of: context.configuration) == stamps { return .unchanged }
     do throws(TLSConfigurationError) {
-      context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
+      try load(context.configuration)
       return .reloaded
     } catch {
       return .refused(error)
     }
+  }
+
+  /// Reads the files of a configuration, which takes the place of the one before. When it
+  /// throws, nothing has changed.
+  func load(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
+    // Before they are read: a change while they are is seen the next time.
+    let current = Self.stamps(of: configuration)
+    if configuration == context.configuration { stamps = current }
+    context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
+    stamps = current
   }
 
   /// A new key seals tickets every six hours; the one before still opens them.

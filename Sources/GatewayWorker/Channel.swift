@@ -22,6 +22,8 @@ final class Channel {
   /// Frames that are to leave together, each as `publications` says.
   var batch: ByteChunk? = nil
   var publications: [Publication] = []
+  /// In all batches that have been sent.
+  var publicationsSent = 0
 
   init(name: ChannelName) {
     self.name = name

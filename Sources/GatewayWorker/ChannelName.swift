@@ -16,4 +16,14 @@ struct ChannelName: Hashable, Sendable {
     else { return nil }
     bytes = decoded
   }
+
+  static let pathPrefix = "/channels/"
+
+  /// The name in the path of a channel's endpoint; nil for any other path.
+  init?(path: String) {
+    guard path.hasPrefix(Self.pathPrefix) else { return nil }
+    self.init(pathSegment: path.dropFirst(Self.pathPrefix.count))
+  }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
 }

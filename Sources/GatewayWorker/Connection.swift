@@ -1,4 +1,5 @@
 internal import HTTPCore
+internal import Logs
 internal import SystemIO
 internal import WebSocketCore
 
@@ -27,6 +28,18 @@ struct Connection: ~Copyable {
   var controlFrameRate = RateLimit()
   var closing = CloseMachine()
   var endpoint = Endpoint.none
+  var end = ConnectionEnd()
+  /// When it was accepted, in the loop's milliseconds.
+  let acceptedAt: UInt64
+  /// Of the upgrade; empty before it.
+  var path = ""
+  var subprotocol: String?
+  /// Nil before the upgrade.
+  var webSocketVersion: WebSocketVersion?
+  var messagesReceived: UInt64 = 0
+  /// In a channel it gets whatever is published, which is counted there: this is then
+  /// what else was sent, less what was published before it came and is not for it.
+  var messagesSent = 0
   /// Its place among the channel's members; nil when it receives no more.
   var memberIndex: Int?
   /// Input that came before receiving was paused, not yet looked at.
@@ -61,7 +74,10 @@ struct Connection: ~Copyable {
     http = HTTPExchange(limits: httpLimits)
     reader = MessageReader(role: .server, limits: messageLimits)
     lastReceived = now
+    acceptedAt = now
   }
+
+  var isWebSocket: Bool { webSocketVersion != nil }
 
   /// How far it has come towards its end.
   enum Stage: UInt8 {
@@ -103,8 +119,24 @@ final class HTTPExchange {
   var head: RequestHead?
   var body: BodyDecoder?
 
+  // Of the last request, for the log.
+  var method: HTTPMethod?
+  var path: String?
+  var status: HTTPStatus?
+  /// How many have been answered.
+  var requests = 0
+  /// The client, as a trusted proxy has told it.
+  var client: IPAddress?
+
   init(limits: HTTPLimits) {
     parser = RequestHeadParser(limits: limits)
+  }
+
+  /// A request's head has come. Of its path as much is kept as the log shows.
+  func begin(_ head: RequestHead) {
+    method = head.method
+    path = String(head.path.unicodeScalars.prefix(LogLine.valueBytesMax + 1))
+    status = nil
   }
 
   /// Nothing of a request has come yet.

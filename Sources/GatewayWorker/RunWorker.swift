@@ -1,3 +1,4 @@
+package import Logs
 package import SystemIO
 
 /// An address to listen on, and what is spoken there.
@@ -28,17 +29,21 @@ package enum EventLoopChoice: String, CaseIterable, Sendable {
 ///   - options: Its limits and deadlines.
 ///   - choice: Every backend has its branch here, and the worker is compiled for each.
 ///   - endpoints: Where it listens.
+///   - log: For what happens.
+///   - reload: Called at SIGHUP, in another thread.
 ///   - didListen: Called once connections are accepted, with the addresses in
 ///     use: a free port in place of port 0.
 /// - Returns: What it has done.
 /// - Throws: ``SystemError``, ``ListenerError`` or ``TLSConfigurationError``.
 package func runWorker(
-  _ options: WorkerOptions, on choice: EventLoopChoice, endpoints: [Endpoint],
-  didListen: ([Endpoint]) -> Void
+  _ options: WorkerOptions, on choice: EventLoopChoice, endpoints: [Endpoint], log: Log,
+  reload: @escaping LoadOptions, didListen: ([Endpoint]) -> Void
 ) throws -> WorkerCounters {
   switch choice {
   case .auto, .epoll:
-    try run(Worker(options: options, loop: EpollLoop()), endpoints: endpoints, didListen: didListen)
+    try run(
+      Worker(options: options, log: log, reload: reload, loop: EpollLoop()),
+      endpoints: endpoints, didListen: didListen)
   }
 }
 
@@ -53,7 +58,11 @@ private func run<Loop: EventLoop & ~Copyable>(
     opened.append(Endpoint(address: listener.address, speaksTLS: endpoint.speaksTLS))
     try worker.listen(on: listener, speaksTLS: endpoint.speaksTLS)
   }
+  // What the start had to say comes before the line that it is over.
+  worker.log.flush()
   didListen(opened)
   worker.run()
+  // While they are still blocked.
+  LateSignals.ignore(watchedSignals)
   return worker.counters
 }

@@ -23,6 +23,7 @@ extension Worker where Loop: ~Copyable {
     let slot = Int(token.slot)
     connections[slot].memberIndex = channel.join(token)
     connections[slot].endpoint = .channel(channel, echoes: echoes)
+    connections[slot].messagesSent -= channel.publicationsSent
   }
 
   /// Ends what it receives. What it still sends, until its own close frame, is
@@ -35,6 +36,7 @@ extension Worker where Loop: ~Copyable {
     flush(channel)
     guard let index = connections[slot].memberIndex else { return }
     connections[slot].memberIndex = nil
+    connections[slot].messagesSent += channel.publicationsSent
     if let moved = channel.leave(index) { connections[Int(moved.slot)].memberIndex = index }
     if channel.members.isEmpty { channels[channel.name] = nil }
   }
@@ -63,7 +65,10 @@ extension Worker where Loop: ~Copyable {
     batchedBytes += batch.count - start
     channel.publications.append(
       Channel.Publication(end: batch.count, excluded: excluded == nil ? nil : token))
-    if let excluded { channel.members[excluded].isExcluded = true }
+    if let excluded {
+      channel.members[excluded].isExcluded = true
+      connections[Int(token.slot)].messagesSent -= 1
+    }
     if batch.count >= Self.batchBytesMax {
       flush(channel)
     } else if batchedBytes >= Self.batchedBytesMax {
@@ -80,30 +85,29 @@ extension Worker where Loop: ~Copyable {
 
   private mutating func flush(_ channel: Channel) {
     guard let batch = channel.batch else { return }
+    channel.publicationsSent += channel.publications.count
     var overflowed: [Token] = []
     for index in channel.members.indices {
       let member = channel.members[index]
       let queued = loop.queuedBytes(on: member.token)
-      let isWithinLimit: Bool
       if queued + batch.count > options.sendQueueBytesMax {
-        isWithinLimit = sendOneByOne(batch, of: channel, to: member.token)
+        let unsent = sendOneByOne(batch, of: channel, to: member.token)
+        connections[Int(member.token.slot)].messagesSent -= unsent
+        if unsent > 0 { overflowed.append(member.token) }
+      } else if member.isExcluded {
+        sendSelection(batch, of: channel, to: member.token)
       } else {
-        isWithinLimit = true
-        if member.isExcluded {
-          sendSelection(batch, of: channel, to: member.token)
-        } else {
-          transmit(batch, 0..<batch.count, to: member.token)
-        }
+        transmit(batch, 0..<batch.count, to: member.token)
       }
       if member.isExcluded { channel.members[index].isExcluded = false }
-      if !isWithinLimit { overflowed.append(member.token) }
     }
     batchedBytes -= batch.count
     channel.batch = nil
     channel.publications.removeAll(keepingCapacity: true)
     for token in overflowed {
-      counters[.slowConsumer] += 1
-      close(token, .tryAgainLater, reason: "messages were not read fast enough")
+      let reason = "messages were not read fast enough"
+      close(token, .tryAgainLater, reason: reason)
+      count(.slowConsumer, reason, on: token)
     }
   }
 
@@ -118,18 +122,22 @@ extension Worker where Loop: ~Copyable {
   }
 
   /// Near the limit each message is checked against what is queued before it.
-  /// False when one could not be sent any more.
+  /// Returns how many could not be sent any more.
   private mutating func sendOneByOne(
     _ batch: ByteChunk, of channel: Channel, to token: Token
-  ) -> Bool {
+  ) -> Int {
     var start = 0
+    var unsent = 0
     for publication in channel.publications {
       if publication.excluded != token {
-        if loop.queuedBytes(on: token) > options.sendQueueBytesMax { return false }
-        transmit(batch, start..<publication.end, to: token)
+        if unsent > 0 || loop.queuedBytes(on: token) > options.sendQueueBytesMax {
+          unsent += 1
+        } else {
+          transmit(batch, start..<publication.end, to: token)
+        }
       }
       start = publication.end
     }
-    return true
+    return unsent
   }
 }

@@ -1,4 +1,5 @@
 internal import HTTPCore
+internal import Logs
 internal import SystemIO
 internal import WebSocketCore
 
@@ -17,7 +18,9 @@ extension Worker where Loop: ~Copyable {
       httpLimits: options.httpLimits, now: loop.now)
     if isFromProxy && options.expectsProxyHeader { connection.proxyHeader = ProxyHeaderLayer() }
     connections.insert(connection, at: Int(token.slot))
+    log.write(.trace, "accepted") { $0.add("peer", peer?.description ?? "unix") }
     if connections.count - refusals > options.connectionsMax {
+      tell(.tooManyConnections)
       refuse(token, .serviceUnavailable, "too many connections", .tooManyConnections)
     } else if let peer, !isFromProxy, !count(token, for: peer) {
       refuse(
@@ -40,7 +43,7 @@ extension Worker where Loop: ~Copyable {
   private mutating func refuse(
     _ token: Token, _ status: HTTPStatus, _ reason: String, _ cause: WorkerCounters.Cause
   ) {
-    counters[cause] += 1
+    count(cause, reason, on: token)
     if connections[Int(token.slot)].speaksTLS || connections[Int(token.slot)].proxyHeader != nil
       || refusals >= Self.refusalsMax
     {
@@ -79,11 +82,12 @@ extension Worker where Loop: ~Copyable {
       guard let header else { return false }
       connections[Int(token.slot)].proxyHeader = nil
       guard case .internet(let source, _) = header else { return true }
+      connections[Int(token.slot)].address = source.address
       if count(token, for: source.address) { return true }
-      counters[.tooManyOfAddress] += 1
+      count(.tooManyOfAddress, on: token)
     } catch {
       // Without an answer: whoever this is does not speak the protocol.
-      counters[.protocolViolation] += 1
+      count(.protocolViolation, "not a PROXY header", on: token)
     }
     disconnect(token)
     return false
@@ -174,6 +178,8 @@ extension Worker where Loop: ~Copyable {
   /// nothing more is to be said to it: a WebSocket is not half open, and an HTTP
   /// request is answered as soon as it is read.
   mutating func endOfStream(_ token: Token) {
+    let isWebSocket = connections[Int(token.slot)].isWebSocket
+    connections[Int(token.slot)].end.begins(by: isWebSocket ? .lost : .client)
     finish(token, lingers: false)
   }
 }
@@ -223,6 +229,7 @@ extension Worker where Loop: ~Copyable {
   mutating func forget(_ token: Token) {
     let slot = Int(token.slot)
     unsubscribe(token)
+    if log.writes(.info) { logEnd(of: token) }
     if connections[slot].isCounted, let address = connections[slot].address {
       addresses.disconnected(address, inHandshake: connections[slot].isInHandshake)
     }
@@ -241,16 +248,17 @@ extension Worker where Loop: ~Copyable {
   mutating func deadlinePassed(_ token: Token) {
     switch connections[Int(token.slot)].deadline {
     case .request:
-      counters[.requestTimeout] += 1
+      count(.requestTimeout, on: token)
       requestTimedOut(token)
     case .keepAlive:
+      connections[Int(token.slot)].end.begins(by: .server)
       finish(token, lingers: false)
     case .ping:
       pingIfSilent(token)
     case .pong:
       disconnectIfSilent(token)
     case .close:
-      counters[.closeTimeout] += 1
+      count(.closeTimeout, on: token)
       disconnect(token)
     }
   }
@@ -273,6 +281,7 @@ extension Worker where Loop: ~Copyable {
   /// frame: it would stand behind the queue that is to go.
   mutating func enforceMemoryBudget() {
     if loop.queuedBytesInAll + keptBytesInAll <= options.memoryBytesMax { return }
+    tell(.memoryBudgetSpent)
     let holders = connections.slots()
       .map { slot in
         let connection = connections[slot].token
@@ -283,7 +292,7 @@ extension Worker where Loop: ~Copyable {
     let target = options.memoryBytesMax / 10 * 9
     for (token, bytes) in holders {
       if bytes == 0 || loop.queuedBytesInAll + keptBytesInAll <= target { return }
-      counters[.evicted] += 1
+      count(.evicted, on: token)
       disconnect(token)
     }
   }

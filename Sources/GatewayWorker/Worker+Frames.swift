@@ -8,6 +8,7 @@ extension Worker where Loop: ~Copyable {
     _ bytes: inout MutableSpan<UInt8>, from position: inout Int, on token: Token
   ) {
     let slot = Int(token.slot)
+    connections[slot].reader.limits = options.messageLimits
     while true {
       switch connections[slot].reader.next(in: &bytes, from: &position) {
       case .needsInput:
@@ -26,6 +27,7 @@ extension Worker where Loop: ~Copyable {
         guard allowsControlFrame(token) else { return }
         if connections[slot].deadline == .pong { schedulePing(token) }
       case .close(let code, _):
+        connections[slot].end.begins(by: .client, code ?? CloseCode(rawValue: 1005))
         perform(
           connections[slot].closing.peerClosed(code), reason: "", lingers: false, on: token)
         return
@@ -65,9 +67,13 @@ extension Worker where Loop: ~Copyable {
 
   private mutating func deliver(_ kind: MessageKind, _ payload: Span<UInt8>, from token: Token) {
     counters.messages += 1
+    connections[Int(token.slot)].messagesReceived &+= 1
     switch connections[Int(token.slot)].endpoint {
     case .echo:
-      if connections[Int(token.slot)].closing.maySend { reply(kind.opcode, payload, to: token) }
+      if connections[Int(token.slot)].closing.maySend {
+        connections[Int(token.slot)].messagesSent &+= 1
+        reply(kind.opcode, payload, to: token)
+      }
     case .channel(let channel, let echoes):
       publish(kind, payload, to: channel, from: token, echoes: echoes)
     case .none:
@@ -90,7 +96,8 @@ extension Worker where Loop: ~Copyable {
   private mutating func fail(
     _ token: Token, _ code: CloseCode, reason: String, _ cause: WorkerCounters.Cause
   ) {
-    counters[cause] += 1
+    connections[Int(token.slot)].end.begins(by: .server, code)
+    count(cause, reason, on: token)
     perform(
       connections[Int(token.slot)].closing.fail(code), reason: reason, lingers: true, on: token)
   }
@@ -98,6 +105,7 @@ extension Worker where Loop: ~Copyable {
   /// Begins to close from our side.
   mutating func close(_ token: Token, _ code: CloseCode, reason: String) {
     let slot = Int(token.slot)
+    connections[slot].end.begins(by: .server, code)
     perform(connections[slot].closing.close(code), reason: reason, lingers: true, on: token)
   }
 
@@ -168,7 +176,7 @@ extension Worker where Loop: ~Copyable {
     } else if loop.untakenBytes(on: token) < connections[slot].untakenAtPing {
       awaitPong(token)
     } else {
-      counters[.pongTimeout] += 1
+      count(.pongTimeout, on: token, by: .lost)
       disconnect(token)
     }
   }

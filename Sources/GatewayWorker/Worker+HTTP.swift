@@ -25,6 +25,7 @@ extension Worker where Loop: ~Copyable {
         } else {
           if http.isBetweenRequests && connections[slot].deadline == .keepAlive {
             setDeadline(.request, on: token, after: options.handshakeMilliseconds)
+            http.parser = RequestHeadParser(limits: options.httpLimits)
           }
           let (consumed, head) = try http.parser.parse(rest)
           position += consumed
@@ -34,9 +35,9 @@ extension Worker where Loop: ~Copyable {
     } catch {
       switch error.status {
       case .contentTooLarge, .uriTooLong, .requestHeaderFieldsTooLarge:
-        counters[.oversizedRequest] += 1
+        count(.oversizedRequest, error.reason, on: token)
       default:
-        counters[.protocolViolation] += 1
+        count(.protocolViolation, error.reason, on: token)
       }
       reject(error.status, error.reason, on: token)
     }
@@ -44,17 +45,27 @@ extension Worker where Loop: ~Copyable {
 
   private mutating func begin(_ head: RequestHead, _ http: HTTPExchange, on token: Token) {
     handshakeEnded(token)
+    http.begin(head)
+    let slot = Int(token.slot)
+    if connections[slot].isFromProxy && !connections[slot].isCounted {
+      http.client = forwarding.client(of: connections[slot].address, head.headers)
+    }
     do throws(HandshakeRejection) {
       if let request = try ServerHandshake.evaluate(head) {
         try upgrade(request, on: token)
         return
       }
     } catch {
+      switch error.status {
+      case .forbidden: count(.originRefused, error.reason, on: token)
+      case .tooManyRequests: count(.tooManyOfAddress, error.reason, on: token)
+      default: count(.handshakeRefused, error.reason, on: token)
+      }
       reject(error.status, error.reason, headers: error.headers, on: token)
       return
     }
     if let refusal = otherProtocol(head) {
-      counters[.protocolViolation] += 1
+      count(.protocolViolation, refusal.reason, on: token)
       reject(refusal.status, refusal.reason, on: token)
       return
     }
@@ -127,11 +138,22 @@ extension Worker where Loop: ~Copyable {
     beginReply(to: token)
     replies.append(ResponseHead(status: status, headers: headers).serialized())
     if head.method != .head { replies.append(body) }
+    answered(status, on: token)
     if keepAlive {
       setDeadline(.keepAlive, on: token, after: options.keepAliveMilliseconds)
     } else {
       flushReplies()
+      connections[Int(token.slot)].end.begins(by: .server)
       finish(token, lingers: true)
+    }
+  }
+
+  private func answered(_ status: HTTPStatus, on token: Token) {
+    guard let http = connections[Int(token.slot)].http else { return }
+    http.status = status
+    http.requests += 1
+    if let method = http.method, let path = http.path {
+      logRequest(method, path, status, on: token)
     }
   }
 
@@ -150,11 +172,14 @@ extension Worker where Loop: ~Copyable {
     beginReply(to: token)
     replies.append(ResponseHead(status: status, headers: headers).serialized())
     replies.append(body)
+    answered(status, on: token)
+    connections[Int(token.slot)].end.begins(by: .server)
     flushReplies()
     finish(token, lingers: true)
   }
 
   mutating func requestTimedOut(_ token: Token) {
+    connections[Int(token.slot)].end.begins(by: .server)
     if connections[Int(token.slot)].http?.isBetweenRequests == true {
       finish(token, lingers: false)  // nothing was asked, so there is nothing to answer
     } else {
@@ -173,7 +198,7 @@ extension Worker where Loop: ~Copyable {
     guard options.origins.allows(origin: request.origin, host: request.head.host) else {
       throw HandshakeRejection(status: .forbidden, reason: "this origin is not allowed")
     }
-    try countClient(of: request, on: token)
+    try countClient(on: token)
     let subprotocol = request.subprotocols.first { options.subprotocols.contains($0) }
     beginReply(to: token)
     replies.append(
@@ -181,7 +206,13 @@ extension Worker where Loop: ~Copyable {
         request, subprotocol: subprotocol, extensions: [], headers: HeaderFields()))
     counters.webSockets += 1
     let slot = Int(token.slot)
+    connections[slot].path = request.head.path
+    connections[slot].subprotocol = subprotocol
+    connections[slot].webSocketVersion = request.version
+    // There is no further request that could tell another.
+    if let client = connections[slot].http?.client { connections[slot].address = client }
     connections[slot].http = nil
+    logRequest(.get, connections[slot].path, .switchingProtocols, on: token)
     switch route {
     case .echo:
       connections[slot].endpoint = .echo
@@ -195,15 +226,11 @@ extension Worker where Loop: ~Copyable {
   }
 
   /// Behind a proxy, the limits on addresses are for the one that it tells.
-  private mutating func countClient(
-    of request: UpgradeRequest, on token: Token
-  ) throws(HandshakeRejection) {
+  private mutating func countClient(on token: Token) throws(HandshakeRejection) {
     let slot = Int(token.slot)
     if connections[slot].isCounted || !connections[slot].isFromProxy { return }
-    let client = forwarding.client(of: connections[slot].address, request.head.headers)
-    guard let client, !forwarding.trusts(client) else { return }
+    guard let client = connections[slot].http?.client, !forwarding.trusts(client) else { return }
     if !count(token, for: client) {
-      counters[.tooManyOfAddress] += 1
       throw HandshakeRejection(
         status: .tooManyRequests, reason: "too many connections from this address",
         headers: ["Retry-After": "1"])
@@ -227,11 +254,10 @@ extension Worker where Loop: ~Copyable {
 
   private func route(_ head: RequestHead) throws(HandshakeRejection) -> Route {
     if head.path == "/echo" { return .echo }
-    let prefix = "/channels/"
-    guard head.path.hasPrefix(prefix) else {
+    guard head.path.hasPrefix(ChannelName.pathPrefix) else {
       throw HandshakeRejection(status: .notFound, reason: "there is nothing here")
     }
-    let segment = head.path.dropFirst(prefix.count)
+    let segment = head.path.dropFirst(ChannelName.pathPrefix.count)
     guard !segment.utf8.contains(UInt8(ascii: "/")) else {
       throw HandshakeRejection(status: .notFound, reason: "there is nothing here")
     }

@@ -84,7 +84,7 @@ extension Worker where Loop: ~Copyable {
   }
 
   private mutating func tlsFailed(_ error: TLSError, on token: Token) {
-    counters[.tlsError] += 1
+    count(.tlsError, error.description, on: token)
     if error == .plainHTTP {
       // The only thing that is ever sent in the clear on such a connection, which
       // has nothing to hide yet.

@@ -1,11 +1,14 @@
 internal import Glibc
 internal import HTTPCore
+internal import Logs
 internal import SystemIO
 internal import TLS
 internal import WebSocketCore
 
 /// The usual size of what is gathered for one send.
 let replyBytes = 64 * 1024
+
+let watchedSignals = [SIGTERM, SIGINT, SIGHUP]
 
 /// The gateway's data path: accepts connections, speaks HTTP and WebSocket on
 /// them, and passes messages on. Single-threaded; everything happens between
@@ -14,10 +17,13 @@ let replyBytes = 64 * 1024
 /// What is decided about bytes is decided in HTTPCore and WebSocketCore; this
 /// shell performs it.
 struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
-  let options: WorkerOptions
+  var options: WorkerOptions
   var loop: Loop
   var connections = SlotTable<Connection>()
   var counters = WorkerCounters()
+  let log: Log
+  var problems = [RepeatLimiter](repeating: RepeatLimiter(), count: Problem.allCases.count)
+  let problemTimer: Token
 
   /// Replies to one connection, as a rule the one whose input is being handled;
   /// they leave as one.
@@ -37,7 +43,7 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
   var ciphertext = ByteChunk(capacity: 64)
 
   var addresses: AddressTable
-  let forwarding: ForwardedFor
+  var forwarding: ForwardedFor
   /// Connections that are being told that there are too many.
   var refusals = 0
   /// What is kept of the input of all connections.
@@ -55,25 +61,29 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
 
   /// Set once draining has begun.
   private var drainTimer: Token? = nil
+  let reloader: Reloader
   private var isStopped = false
 
+  /// `reload` is called in a thread of its own, at SIGHUP.
+  ///
   /// Throws ``SystemError``, or ``TLSConfigurationError`` for its certificates.
-  init(options: WorkerOptions, loop: consuming Loop) throws {
+  init(
+    options: WorkerOptions, log: Log, reload: @escaping LoadOptions, loop: consuming Loop
+  ) throws {
     var loop = loop
     var certificates: CertificateStore? = nil
     if let configuration = options.tls {
       certificates = try CertificateStore(configuration, now: loop.now)
     }
-    try loop.watch(signals: [SIGTERM, SIGINT, SIGHUP])
-    addresses = AddressTable(
-      limits: AddressTable.Limits(
-        connectionsMax: options.connectionsPerAddressMax,
-        handshakesMax: options.handshakesPerAddressMax))
-    forwarding = ForwardedFor(
-      trusted: options.trustedProxies, trustsUnixPeers: options.trustsUnixPeers,
-      fields: options.forwardedFields)
+    try loop.watch(signals: watchedSignals)
+    let reloader = Reloader(load: reload, waker: try loop.makeWaker())
+    addresses = AddressTable(limits: options.addressLimits)
+    forwarding = options.forwarding
+    self.reloader = reloader
     self.certificates = certificates
     self.options = options
+    self.log = log
+    problemTimer = loop.makeTimer()
     self.loop = loop
     if certificates != nil { watchCertificates() }
   }
@@ -96,6 +106,8 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
       flushChannels()
       enforceMemoryBudget()
       if drainTimer != nil && connections.count == 0 { isStopped = true }
+      if isStopped { tellLastRepetitions() }
+      log.flush()
     }
   }
 
@@ -116,21 +128,27 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     case .sent(let token):
       resume(token)
       countKeptBytes(of: token)
-    case .closed(let token, _):
+    case .closed(let token, let error):
+      connections[Int(token.slot)].end.begins(by: .lost)
+      connections[Int(token.slot)].end.explain(nil, error.reason)
       forget(token)
     case .fired(let token):
       switch token {
       case drainTimer: closeAllNow()
       case certificateTimer: checkCertificates()
+      case problemTimer: tellRepetitions()
       default: deadlinePassed(token)
       }
     case .signalled(SIGHUP):
-      reloadCertificates(evenIfUnchanged: true)
+      reloader.begin()
     case .signalled:
       if drainTimer == nil { beginDrain() } else { closeAllNow() }
-    case .acceptFailed:
+    case .acceptFailed(let error, _):
       counters[.acceptFailure] += 1
-    case .connected, .woken:
+      tell(.acceptFailed, detail: error.reason)
+    case .woken:
+      if let result = reloader.next() { finishReload(result) }
+    case .connected:
       break
     }
   }
@@ -155,13 +173,17 @@ extension Worker where Loop: ~Copyable {
     let timer = loop.makeTimer()
     loop.setTimer(on: timer, after: options.drainMilliseconds)
     drainTimer = timer
+    log.write(.notice, "draining") { $0.add("connections", connections.count) }
     // Whoever is queued is accepted first, and then told like everyone else.
     loop.stopListening()
     flushChannels()
     for slot in connections.slots() {
       let token = connections[slot].token
       if let http = connections[slot].http {
-        if http.isBetweenRequests { finish(token, lingers: false) }
+        if http.isBetweenRequests {
+          connections[slot].end.begins(by: .server)
+          finish(token, lingers: false)
+        }
       } else {
         close(token, .goingAway, reason: "server is shutting down")
       }
@@ -169,8 +191,14 @@ extension Worker where Loop: ~Copyable {
   }
 
   private mutating func closeAllNow() {
-    counters[.forced] += UInt64(connections.count)
-    for slot in connections.slots() { disconnect(connections[slot].token) }
+    log.write(.notice, "closing all connections now") {
+      $0.add("connections", connections.count)
+    }
+    for slot in connections.slots() {
+      let token = connections[slot].token
+      count(.forced, on: token)
+      disconnect(token)
+    }
     isStopped = true
   }
 }
@@ -190,25 +218,27 @@ extension Worker where Loop: ~Copyable {
       loop.setTimer(on: certificateTimer, after: CertificateStore.checkMilliseconds)
     }
     certificates?.rotateTicketKeys(now: loop.now)
-    reloadCertificates(evenIfUnchanged: false)
-  }
-
-  private func reloadCertificates(evenIfUnchanged: Bool) {
-    switch certificates?.reload(evenIfUnchanged: evenIfUnchanged) {
+    switch certificates?.reloadIfChanged() {
     case nil, .unchanged:
       break
     case .reloaded:
-      StandardStream.error.print("sluice: certificates reloaded")
-      reportCertificateWarnings()
+      reportNewCertificates()
     case .refused(let error):
-      StandardStream.error.print("sluice: certificates not reloaded, the old ones stay: \(error)")
+      log.write(.error, "certificates not reloaded, the old ones stay") {
+        $0.add("error", "\(error)")
+      }
     }
+  }
+
+  func reportNewCertificates() {
+    log.write(.info, "certificates reloaded")
+    reportCertificateWarnings()
   }
 
   private func reportCertificateWarnings() {
     let now = Int64(clamping: WallClock.unixSeconds())
     for warning in certificates?.context.warnings(atUnixSeconds: now) ?? [] {
-      StandardStream.error.print("sluice: warning: \(warning)")
+      log.write(.warning, "clients may refuse a certificate") { $0.add("detail", "\(warning)") }
     }
   }
 }

@@ -1,5 +1,7 @@
+package import Logs
+
 /// What a worker has done, for the line that it leaves behind.
-package struct WorkerCounters: Sendable, CustomStringConvertible {
+package struct WorkerCounters: Sendable {
   package var connections: UInt64 = 0
   package var webSockets: UInt64 = 0
   package var messages: UInt64 = 0
@@ -7,8 +9,9 @@ package struct WorkerCounters: Sendable, CustomStringConvertible {
 
   /// Why a connection was refused or ended, when it was not in order. Each limit
   /// has one of its own.
-  package enum Cause: Int, CaseIterable, Sendable {
+  package enum Cause: UInt8, CaseIterable, Sendable {
     case tooManyConnections, tooManyOfAddress
+    case originRefused, handshakeRefused
     case protocolViolation, oversizedRequest, oversizedMessage, tooManyFragments
     case tooManyMessages, tooManyControlFrames
     case tlsError
@@ -17,35 +20,41 @@ package struct WorkerCounters: Sendable, CustomStringConvertible {
     case acceptFailure
     case forced
 
-    package var name: String {
+    /// In the log, which others read by program: does not change.
+    package var name: StaticString {
       switch self {
-      case .tooManyConnections: "refused for too many connections"
-      case .tooManyOfAddress: "refused for too many of an address"
-      case .protocolViolation: "protocol violations"
-      case .oversizedRequest: "oversized requests"
-      case .oversizedMessage: "oversized messages"
-      case .tooManyFragments: "over-fragmented messages"
-      case .tooManyMessages: "floods of messages"
-      case .tooManyControlFrames: "floods of control frames"
-      case .tlsError: "TLS errors"
-      case .slowConsumer: "slow consumers"
+      case .tooManyConnections: "too_many_connections"
+      case .tooManyOfAddress: "too_many_of_address"
+      case .originRefused: "origin_refused"
+      case .handshakeRefused: "handshake_refused"
+      case .protocolViolation: "protocol_violation"
+      case .oversizedRequest: "oversized_request"
+      case .oversizedMessage: "oversized_message"
+      case .tooManyFragments: "too_many_fragments"
+      case .tooManyMessages: "too_many_messages"
+      case .tooManyControlFrames: "too_many_control_frames"
+      case .tlsError: "tls_error"
+      case .slowConsumer: "slow_consumer"
       case .evicted: "evicted"
-      case .requestTimeout: "request timeouts"
-      case .pongTimeout: "pong timeouts"
-      case .closeTimeout: "close timeouts"
-      case .acceptFailure: "accept failures"
-      case .forced: "forced to close"
+      case .requestTimeout: "request_timeout"
+      case .pongTimeout: "pong_timeout"
+      case .closeTimeout: "close_timeout"
+      case .acceptFailure: "accept_failure"
+      case .forced: "forced"
       }
     }
   }
 
   package subscript(_ cause: Cause) -> UInt64 {
-    get { causes[cause.rawValue] }
-    set { causes[cause.rawValue] = newValue }
+    get { causes[Int(cause.rawValue)] }
+    set { causes[Int(cause.rawValue)] = newValue }
   }
 
-  package var description: String {
-    let ends = Cause.allCases.map { "\(self[$0]) \($0.name)" }.joined(separator: ", ")
-    return "\(connections) connections, \(webSockets) WebSockets, \(messages) messages; \(ends)"
+  /// A field for each.
+  package func add(to line: inout LogLine) {
+    line.add("connections", connections)
+    line.add("websockets", webSockets)
+    line.add("messages", messages)
+    for cause in Cause.allCases { line.add(cause.name, self[cause]) }
   }
 }

@@ -2,7 +2,7 @@ package import HTTPCore
 package import TLS
 package import WebSocketCore
 
-/// What a worker is told at its start. The defaults are the product's.
+/// What a worker is told at its start, and when it is to change. The defaults are the product's.
 package struct WorkerOptions: Sendable {
   package var messageLimits = MessageLimits()
   package var httpLimits = HTTPLimits()
@@ -57,4 +57,16 @@ package struct WorkerOptions: Sendable {
   package var subprotocols: [String] = []
 
   package init() {}
+}
+
+extension WorkerOptions {
+  var addressLimits: AddressTable.Limits {
+    AddressTable.Limits(
+      connectionsMax: connectionsPerAddressMax, handshakesMax: handshakesPerAddressMax)
+  }
+
+  var forwarding: ForwardedFor {
+    ForwardedFor(
+      trusted: trustedProxies, trustsUnixPeers: trustsUnixPeers, fields: forwardedFields)
+  }
 }

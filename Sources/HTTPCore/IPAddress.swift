@@ -148,8 +148,7 @@ extension IPAddress: CustomStringConvertible {
   /// The canonical text: `192.0.2.1`, and IPv6 as RFC 5952 §4 has it.
   package var description: String {
     if let ipv4 {
-      let bytes = stride(from: 24, through: 0, by: -8).map { "\(ipv4 >> UInt32($0) & 0xFF)" }
-      return bytes.joined(separator: ".")
+      return "\(ipv4 >> 24).\(ipv4 >> 16 & 0xFF).\(ipv4 >> 8 & 0xFF).\(ipv4 & 0xFF)"
     }
     let groups = stride(from: 112, through: 0, by: -16).map { UInt16(bits >> $0 & 0xFFFF) }
     let hex = groups.map { String($0, radix: 16) }

@@ -2,41 +2,68 @@ internal import Glibc
 internal import HTTPCore
 package import SystemIO
 package import WebSocketClient
-package import WebSocketCore
+internal import WebSocketCore
 
 /// `sluice connect`: lines go out as messages, messages come in as lines, until one side
 /// has had enough.
 package struct ConnectSession: ~Copyable {
-  private let url: WebSocketURL
-  private let target: ClientTarget
-  private let options: ConnectOptions
-  private var screen: Screen
-  private var keyboard: Keyboard
+  let url: WebSocketURL
+  let target: ClientTarget
+  let options: ConnectOptions
+  var screen: Screen
+  var keyboard: Keyboard
 
-  private var token: Token?
-  private var isOpen = false
+  var link = Link.none
   /// The server's addresses that this attempt has not tried yet.
   private var addressesLeft: [SocketAddress] = []
+  private let waker: Waker
   private var backoff = Backoff()
-  private let reconnectTimer: Token
+  /// In nanoseconds.
+  private var openedAt: UInt64?
+  let reconnectTimer: Token
+  /// What the last connection came to.
+  var lastResult = ConnectStatus.closed
 
-  private let pingTimer: Token
-  /// When the ping was sent that is not answered, in nanoseconds.
-  private var pingSentAt: UInt64?
+  let pingTimer: Token
+  /// When the ping was sent that is not answered, in nanoseconds, and what had been
+  /// received until then.
+  var pingUnderWay: (sentAt: UInt64, receives: UInt64)?
 
   /// Taken from the keyboard, and not sent yet.
-  private var waiting: [[UInt8]] = []
-  private var inputHasEnded = false
-  private let waitTimer: Token
+  var waiting: [[UInt8]] = []
+  var inputHasEnded = false
   /// Some of the input was not sent.
-  private var hasRefused = false
+  var hasRefused = false
+  /// Nothing is received until the reader of standard output has caught up.
+  var isHeld = false
+
+  /// For how long the connection is kept without input, and for how long one that we are
+  /// told to leave.
+  let patienceTimer: Token
+  var isPatient = false
 
   /// We are closing the connection, and shall end with this status.
-  private var leaving: ConnectStatus?
-  private var status: ConnectStatus?
+  var leaving: ConnectStatus?
+  var status: ConnectStatus?
+  /// The rest of the output is not waited for.
+  var dropsOutput = false
 
-  /// What may be queued for a server that reads slowly; more input waits.
-  private static let queuedBytesMax = 1 << 20
+  enum Link {
+    case none
+    case lookingUp(HostLookup)
+    case opening(Token)
+    case open(Token)
+    /// Until the next attempt.
+    case pausing
+  }
+
+  /// What may be queued for a server that reads slowly; more input waits. The same goes for
+  /// standard output, and what is received.
+  static let queuedBytesMax = 1 << 20
+  /// After so long, a connection was a good one.
+  private static let goodNanoseconds: UInt64 = 10_000_000_000
+  /// How long leaving on a signal may take.
+  static let leavingMilliseconds: UInt64 = 5_000
 
   /// Runs until it is over, and gives the terminal back.
   package static func run(
@@ -44,6 +71,7 @@ package struct ConnectSession: ~Copyable {
     clientOptions: ClientOptions
   ) throws -> ConnectStatus {
     var clients = try Clients(clientOptions)
+    // Before any thread is there, which inherits what is blocked.
     try clients.watch(signals: [SIGINT, SIGTERM, SIGHUP, SIGWINCH])
     var session = try ConnectSession(url, target, options, &clients)
     session.connect(in: &clients)
@@ -54,6 +82,7 @@ package struct ConnectSession: ~Copyable {
     }
     session.screen.setPrompt([])
     session.keyboard.restore()
+    session.finishOutput(in: &clients)
     let status = session.status ?? .closed
     return status == .closed && session.hasRefused ? .failed : status
   }
@@ -63,56 +92,110 @@ package struct ConnectSession: ~Copyable {
     _ clients: inout Clients
   ) throws {
     let delimiter = options.isNullDelimited ? UInt8(0) : UInt8(ascii: "\n")
+    let waker = try clients.makeWaker()
+    let screen = try Screen(delimiter: delimiter, waker: waker)
     let keyboard = try Keyboard(
-      waker: clients.makeWaker(), delimiter: delimiter, lineBytesMax: options.lineBytesMax)
+      waker: waker, delimiter: delimiter, lineBytesMax: options.lineBytesMax)
     self.url = url
     self.target = target
     self.options = options
+    self.waker = waker
     reconnectTimer = clients.makeTimer()
-    waitTimer = clients.makeTimer()
+    patienceTimer = clients.makeTimer()
     pingTimer = clients.makeTimer()
-    screen = Screen(delimiter: delimiter)
+    self.screen = screen
     self.keyboard = keyboard
   }
 
   /// Whether a person looks on, or wants to know.
-  private var isTalkative: Bool { screen.isTerminal || options.isVerbose }
+  var isTalkative: Bool { screen.isTerminal || options.isVerbose }
+
+  /// The connection, while it is open.
+  var openToken: Token? { if case .open(let token) = link { token } else { nil } }
 }
 
 // MARK: - Connecting
 
 extension ConnectSession {
-  private mutating func connect(in clients: inout Clients) {
-    do {
-      addressesLeft = try url.addresses()
+  mutating func connect(in clients: inout Clients) {
+    switch url.endpoint {
+    case .unixSocket(let path):
+      addressesLeft = [.unix(path: path)]
       connectToNextAddress(in: &clients)
-    } catch {
-      ended("\(error)", .retry(nil), .failed, in: &clients)
+    case .host(let name, let port):
+      link = .lookingUp(HostLookup(name, port: port, waker: waker))
+    }
+  }
+
+  mutating func goOnWithLookup(in clients: inout Clients) {
+    guard case .lookingUp(let lookup) = link, let result = lookup.take() else { return }
+    switch result {
+    case .success(let addresses):
+      addressesLeft = addresses
+      connectToNextAddress(in: &clients)
+    case .failure(let error):
+      ended("\(error)", remedy: nil, .retry(nil), .failed, in: &clients)
     }
   }
 
   private mutating func connectToNextAddress(in clients: inout Clients) {
-    token = clients.open(target, at: addressesLeft.removeFirst())
+    link = .opening(clients.open(target, at: addressesLeft.removeFirst()))
+  }
+
+  package mutating func opened(
+    _ token: Token, _ opening: ClientOpening, in clients: inout Clients
+  ) {
+    link = .open(token)
+    openedAt = MonotonicClock.nanoseconds()
+    if isTalkative {
+      let subprotocol = opening.upgrade.subprotocol.map { ", subprotocol \($0)" } ?? ""
+      let tls = opening.tls.map { ", \($0)" } ?? ""
+      screen.tell("connected to \(url)\(subprotocol)\(tls)")
+    }
+    if options.isVerbose {
+      for (name, value) in opening.head.headers { screen.tell("  \(name): \(value)") }
+    }
+    if keyboard.isEditing { screen.setPrompt(keyboard.drawing()) }
+    schedulePing(in: &clients)
+  }
+
+  package mutating func ended(_ token: Token, _ end: ClientEnd, in clients: inout Clients) {
+    if case .notConnected = end, !addressesLeft.isEmpty {
+      connectToNextAddress(in: &clients)
+      return
+    }
+    ended(
+      "\(end)", remedy: remedy(for: end), ReconnectPolicy.decide(after: end), ConnectStatus(end),
+      in: &clients)
   }
 
   /// A connection, or the attempt at one, is over.
-  private mutating func ended(
-    _ text: String, _ decision: ReconnectPolicy.Decision, _ result: ConnectStatus,
-    in clients: inout Clients
+  mutating func ended(
+    _ text: String, remedy: String?, _ decision: ReconnectPolicy.Decision,
+    _ result: ConnectStatus, in clients: inout Clients
   ) {
-    token = nil
-    isOpen = false
-    pingSentAt = nil
+    link = .none
+    isHeld = false
+    lastResult = result
+    // A server that closes again at once is as good as one that is down.
+    if let openedAt = openedAt.take(),
+      MonotonicClock.nanoseconds() - openedAt >= Self.goodNanoseconds
+    {
+      backoff.reset()
+    }
+    pingUnderWay = nil
     clients.cancelTimer(pingTimer)
     if let leaving {
+      if leaving == .closed && result != .closed { screen.complain("\(url): \(text)") }
       finish(leaving == .closed ? result : leaving)
       return
     }
-    // Without more input there is nothing to connect again for, unless some is left.
-    let isWanted = options.reconnects && (!inputHasEnded || !waiting.isEmpty)
-    guard isWanted, case .retry(let hint) = decision else {
+    // Without more input there is nothing to connect again for, unless some is left, or we
+    // are to stay.
+    let isWanted = !inputHasEnded || !waiting.isEmpty || options.waitMilliseconds > 0
+    guard options.reconnects, isWanted, case .retry(let hint) = decision else {
       if result != .closed {
-        screen.complain("\(url): \(text)")
+        screen.complain("\(url): \(text)" + (remedy.map { "; \($0)" } ?? ""))
       } else if isTalkative {
         screen.tell(text)
       }
@@ -123,184 +206,97 @@ extension ConnectSession {
     let milliseconds = backoff.next(hint: hint, using: &generator)
     screen.tell(
       "\(text); connecting again in \(milliseconds / 1000).\(milliseconds % 1000 / 100) s")
+    link = .pausing
     clients.setTimer(reconnectTimer, after: milliseconds)
   }
+}
 
-  private mutating func finish(_ result: ConnectStatus) {
-    if status != nil { return }
-    if !waiting.isEmpty {
-      screen.complain("not sent: \(waiting.count) \(waiting.count == 1 ? "line" : "lines")")
-      hasRefused = true
-    }
-    status = result
-  }
+// MARK: - The end
 
+extension ConnectSession {
   /// Closes in order, and ends with this status; `closed` stands for however the close
   /// goes. Without a connection, or asked for twice, at once.
-  private mutating func leave(_ wanted: ConnectStatus, in clients: inout Clients) {
-    guard let token, isOpen, leaving == nil else {
+  mutating func leave(_ wanted: ConnectStatus, in clients: inout Clients) {
+    guard let token = openToken, leaving == nil else {
       finish(wanted)
       return
     }
     leaving = wanted
     clients.close(token, .normalClosure)
-  }
-}
-
-// MARK: - What comes from the server
-
-extension ConnectSession: ClientHandler {
-  package mutating func opened(
-    _ token: Token, _ opening: ClientOpening, in clients: inout Clients
-  ) {
-    isOpen = true
-    backoff.reset()
-    if isTalkative {
-      let subprotocol = opening.upgrade.subprotocol.map { ", subprotocol \($0)" } ?? ""
-      let tls = opening.tls.map { ", \($0)" } ?? ""
-      screen.tell("connected to \(url)\(subprotocol)\(tls)")
+    if wanted == .closed { return }
+    // Nobody waits for a reader of the output who has stopped.
+    if isHeld {
+      finish(wanted)
+    } else {
+      clients.setTimer(patienceTimer, after: Self.leavingMilliseconds)
     }
-    if options.isVerbose { screen.tell("\(opening.head.headers)") }
-    if keyboard.isEditing { screen.setPrompt(keyboard.drawing()) }
-    schedulePing(in: &clients)
   }
 
-  package mutating func received(
-    _ kind: MessageKind, _ payload: Span<UInt8>, on token: Token, in clients: inout Clients
-  ) {
-    screen.show(kind, payload)
-    // Nobody reads any more, as behind `head -1`: that is no failure of ours.
-    if screen.isClosed { leave(.closed, in: &clients) }
-  }
-
-  package mutating func ended(_ token: Token, _ end: ClientEnd, in clients: inout Clients) {
-    if case .notConnected = end, !addressesLeft.isEmpty, leaving == nil {
-      connectToNextAddress(in: &clients)
-      return
+  mutating func finish(_ result: ConnectStatus) {
+    if status != nil { return }
+    if !inputHasEnded && !keyboard.isEditing {
+      // What has come meanwhile would have been sent too.
+      for wish in keyboard.takeWishes(&screen) {
+        if case .send(let line) = wish { waiting.append(line) }
+      }
     }
-    let remedy = remedy(for: end).map { "; \($0)" } ?? ""
-    ended(
-      "\(end)\(remedy)", ReconnectPolicy.decide(after: end), ConnectStatus(end), in: &clients)
+    if !waiting.isEmpty {
+      screen.complain("not sent: \(waiting.count) \(waiting.count == 1 ? "line" : "lines")")
+      hasRefused = true
+    }
+    status = result
+    dropsOutput = result.isSignal && isHeld
   }
 
-  package mutating func fired(_ timer: Token, in clients: inout Clients) {
-    switch timer {
-    case reconnectTimer: connect(in: &clients)
-    case pingTimer: ping(in: &clients)
-    default: leave(.closed, in: &clients)
+  /// Waits until all output is written, or somebody has had enough.
+  private mutating func finishOutput(in clients: inout Clients) {
+    if case .open(let token) = link { clients.abandon(token) }
+    if let status, status.isSignal { clients.setTimer(patienceTimer, after: 1000) }
+    while screen.queuedBytes > 0 && screen.outputEnd == nil && !dropsOutput {
+      clients.wait()
+      clients.handleCompletions(&self)
+    }
+    if case .failed(let error) = screen.outputEnd, status == .closed {
+      screen.complain("standard output: \(error.reason)")
+      status = .failed
     }
   }
 
   package mutating func signalled(_ number: Int32, in clients: inout Clients) {
+    let wanted: ConnectStatus
     switch number {
-    case SIGINT: leave(.interrupted, in: &clients)
-    case SIGTERM: leave(.terminated, in: &clients)
-    case SIGHUP: leave(.hungUp, in: &clients)
-    default: if keyboard.isEditing { screen.setPrompt(keyboard.drawing()) }
-    }
-  }
-}
-
-// MARK: - Pings
-
-extension ConnectSession {
-  private mutating func schedulePing(in clients: inout Clients) {
-    if let interval = options.pingMilliseconds { clients.setTimer(pingTimer, after: interval) }
-  }
-
-  /// One that is not answered until the next is due: the connection is dead.
-  private mutating func ping(in clients: inout Clients) {
-    guard let token, isOpen else { return }
-    if pingSentAt != nil {
-      clients.abandon(token)
-      ended(
-        "connection lost: no pong within \(options.pingMilliseconds ?? 0) ms", .retry(nil),
-        .broken, in: &clients)
+    case SIGINT: wanted = .interrupted
+    case SIGTERM: wanted = .terminated
+    case SIGHUP: wanted = .hungUp
+    default:
+      if keyboard.isEditing { screen.setPrompt(keyboard.drawing()) }
       return
     }
-    if clients.ping([UInt8]().span, on: token) { pingSentAt = MonotonicClock.nanoseconds() }
-    schedulePing(in: &clients)
-  }
-
-  package mutating func ponged(
-    _ payload: [UInt8], on token: Token, in clients: inout Clients
-  ) {
-    var time = ""
-    if let sentAt = pingSentAt.take() {
-      let microseconds = (MonotonicClock.nanoseconds() - sentAt) / 1000
-      time = " after \(microseconds / 1000).\(microseconds % 1000 / 100) ms"
-    }
-    if isTalkative { screen.tell("pong\(Self.quoted(payload))\(time)") }
-  }
-
-  package mutating func pinged(
-    _ payload: [UInt8], on token: Token, in clients: inout Clients
-  ) {
-    if isTalkative { screen.tell("ping\(Self.quoted(payload)), answered") }
-  }
-
-  private static func quoted(_ payload: [UInt8]) -> String {
-    payload.isEmpty ? "" : " \"\(String(decoding: payload, as: UTF8.self))\""
-  }
-}
-
-// MARK: - What comes from the keyboard
-
-extension ConnectSession {
-  /// Takes input as long as there is some and the server takes it. A person may type
-  /// ahead.
-  private mutating func passOnInput(in clients: inout Clients) {
-    sendWaiting(in: &clients)
-    while status == nil, !inputHasEnded, waiting.isEmpty || keyboard.isEditing {
-      let wishes = keyboard.takeWishes(&screen)
-      if wishes.isEmpty { return }
-      for wish in wishes { handle(wish, in: &clients) }
-      sendWaiting(in: &clients)
-    }
-  }
-
-  private mutating func handle(_ wish: Keyboard.Wish, in clients: inout Clients) {
-    switch wish {
-    case .send(let line):
-      accept(line)
-    case .refuse:
-      screen.complain("a line of over \(options.lineBytesMax) bytes was not sent")
-      hasRefused = true
-    case .interrupt:
-      leave(.interrupted, in: &clients)
-    case .end:
-      inputHasEnded = true
-      if options.waitMilliseconds > 0 {
-        clients.setTimer(waitTimer, after: options.waitMilliseconds)
-      }
-    }
-  }
-
-  private mutating func accept(_ line: [UInt8]) {
-    if options.kind == .text && !isValidUTF8(line.span) {
-      screen.complain("a line that is not UTF-8 was not sent; --binary sends it as it is")
-      hasRefused = true
+    if status != nil {
+      // Only output is left.
+      status = wanted
+      dropsOutput = true
     } else {
-      waiting.append(line)
+      leave(wanted, in: &clients)
     }
   }
 
-  /// Sends as much as the server takes. When the input has ended, and all is sent, that
-  /// is the end, unless we are to wait.
-  private mutating func sendWaiting(in clients: inout Clients) {
-    guard let token, isOpen, leaving == nil else {
-      if token == nil && inputHasEnded && waiting.isEmpty { finish(.closed) }
-      return
-    }
-    var sent = 0
-    while sent < waiting.count, clients.queuedBytes(on: token) < Self.queuedBytesMax {
-      let line = waiting[sent]
-      clients.send(options.kind, line.span, on: token)
-      sent += 1
-    }
-    waiting.removeFirst(sent)
-    if waiting.isEmpty && inputHasEnded && options.waitMilliseconds == 0 {
-      leave(.closed, in: &clients)
+  package mutating func fired(_ timer: Token, in clients: inout Clients) {
+    switch timer {
+    case reconnectTimer:
+      connect(in: &clients)
+    case pingTimer:
+      ping(in: &clients)
+    default:
+      if status != nil {
+        dropsOutput = true
+      } else if let leaving {
+        finish(leaving)
+      } else if case .open = link {
+        leave(.closed, in: &clients)
+      } else {
+        finish(lastResult)
+      }
     }
   }
 }

@@ -15,6 +15,8 @@ package enum ConnectStatus: Int32, Sendable {
   case interrupted = 130
   case terminated = 143
 
+  var isSignal: Bool { rawValue > 128 }
+
   package init(_ end: ClientEnd) {
     self =
       switch end {
@@ -22,7 +24,7 @@ package enum ConnectStatus: Int32, Sendable {
       case .closed(_, _, byPeer: false): .closed
       case .closed(let code, _, byPeer: true):
         [nil, .normalClosure, .goingAway].contains(code) ? .closed : .broken
-      case .closingTimedOut, .lost, .failed: .broken
+      case .closingTimedOut, .lost, .tlsBroken, .failed: .broken
       }
   }
 }

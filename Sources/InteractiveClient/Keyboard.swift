@@ -16,6 +16,8 @@ struct Keyboard: ~Copyable {
   private var splitter: LineSplitter
   /// Nil where lines are not edited here.
   private let editing: Editing?
+  /// Only Ctrl-C is heeded any more.
+  private var hasEnded = false
 
   private final class Editing {
     var editor: LineEditor
@@ -49,8 +51,9 @@ struct Keyboard: ~Copyable {
     case nil:
       return []
     case .bytes(let bytes):
-      if editing != nil { return edit(bytes, &screen) }
-      return splitter.add(bytes).map(Self.wish)
+      if editing == nil { return splitter.add(bytes).map(Self.wish) }
+      if hasEnded { return bytes.contains(Self.controlC) ? [.interrupt] : [] }
+      return edit(bytes, &screen)
     case .failed(let error):
       screen.complain("standard input: \(error.reason)")
       return [.end]
@@ -58,6 +61,8 @@ struct Keyboard: ~Copyable {
       return (splitter.finish().map { [Self.wish($0)] } ?? []) + [.end]
     }
   }
+
+  private static let controlC: UInt8 = 0x03
 
   private static func wish(_ piece: LineSplitter.Piece) -> Wish {
     switch piece {
@@ -76,7 +81,10 @@ struct Keyboard: ~Copyable {
         screen.setPrompt([])
         screen.echo(line)
         wishes.append(.send(Array(line.utf8)))
-      case .endOfInput: wishes.append(.end)
+      case .endOfInput:
+        screen.setPrompt([])
+        hasEnded = true
+        return wishes + [.end]
       case .interrupt: wishes.append(.interrupt)
       case .suspend: suspend(&screen)
       case .clearScreen: StandardStream.output.write(LineEditor.clearingScreen)
@@ -86,8 +94,9 @@ struct Keyboard: ~Copyable {
     return wishes
   }
 
-  /// The line that is being typed.
+  /// The line that is being typed; nothing at the end of the input.
   func drawing() -> [UInt8] {
+    if hasEnded { return [] }
     let columns = TerminalSize(descriptor: StandardStream.output.rawValue).columns
     return editing?.editor.drawing(prompt: "> ", columns: columns) ?? []
   }

@@ -14,13 +14,14 @@ package enum ReconnectPolicy {
 
   package static func decide(after end: ClientEnd) -> Decision {
     switch end {
-    case .notConnected, .endedEarly, .openingTimedOut, .closingTimedOut, .lost:
+    case .notConnected, .endedEarly, .openingTimedOut, .closingTimedOut, .lost,
+      .tlsBroken:
       .retry(nil)
     case .tls(.peerCertificate):
       .stop
     case .tls:
       .retry(nil)
-    case .notOpened(.notAccepted(.refused(let status), let head)):
+    case .notOpened(.notAccepted(.refused(let status), let head, _)):
       // RFC 9110 §15: these may pass; other refusals are for what we have asked for.
       status.rawValue >= 500 || status == .requestTimeout || status == .tooManyRequests
         ? .retry(head.headers["Retry-After"].flatMap { RetryHint(retryAfter: $0) }) : .stop

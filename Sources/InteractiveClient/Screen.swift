@@ -1,3 +1,4 @@
+internal import Glibc
 internal import SystemIO
 internal import Terminal
 internal import WebSocketCore
@@ -14,26 +15,46 @@ struct Screen: ~Copyable {
   private let hasColors: Bool
   /// The line that is being typed, if there is one.
   private var prompt: [UInt8] = []
-  /// Nobody reads standard output any more.
-  private(set) var isClosed = false
+  /// Where standard output is no terminal: who reads it may be slow.
+  private let writer: OutputWriter?
+  private var terminalIsGone = false
 
-  init(delimiter: UInt8) {
+  init(delimiter: UInt8, waker: Waker) throws(SystemError) {
     isTerminal = Terminal.isTerminal(StandardStream.output.rawValue)
     let environment = TerminalEnvironment.current()
     hasColors = isTerminal && !environment.isDumb && !environment.isColorless
     self.delimiter = delimiter
+    writer =
+      isTerminal
+      ? nil : try OutputWriter(descriptor: StandardStream.output.rawValue, waker: waker)
+  }
+
+  /// What the reader of standard output has not taken yet.
+  var queuedBytes: Int { writer?.queuedBytes ?? 0 }
+
+  enum OutputEnd {
+    /// Nobody reads standard output any more.
+    case closed
+    /// It cannot be written to.
+    case failed(SystemError)
+  }
+
+  /// Why messages can't be shown any more.
+  var outputEnd: OutputEnd? {
+    if terminalIsGone { return .closed }
+    return writer?.failure.map { $0.code == EPIPE ? .closed : .failed($0) }
   }
 
   mutating func show(_ kind: MessageKind, _ payload: Span<UInt8>) {
-    if isTerminal {
+    guard let writer else {
       print(mark("<", color: 36) + " " + Self.readable(kind, payload), on: .output)
       return
     }
-    let bytes = [UInt8](capacity: payload.count + 1) { output in
-      for index in payload.indices { output.append(payload[index]) }
-      output.append(delimiter)
-    }
-    if !StandardStream.output.write(bytes) { isClosed = true }
+    writer.write(
+      [UInt8](capacity: payload.count + 1) { output in
+        for index in payload.indices { output.append(payload[index]) }
+        output.append(delimiter)
+      })
   }
 
   /// A line that was sent, where the editor has left no trace of it.
@@ -43,12 +64,12 @@ struct Screen: ~Copyable {
 
   /// News about the connection. May quote the server.
   mutating func tell(_ text: String) {
-    let harmless = TerminalText.printable(text)
+    let harmless = TerminalText.printableLine(text)
     print(hasColors ? "\u{1B}[2m\(harmless)\u{1B}[0m" : harmless, on: .error)
   }
 
   mutating func complain(_ text: String) {
-    print("sluice: \(TerminalText.printable(text))", on: .error)
+    print("sluice: \(TerminalText.printableLine(text))", on: .error)
   }
 
   /// Draws the line that is being typed, now and after everything that is printed. The
@@ -56,15 +77,15 @@ struct Screen: ~Copyable {
   mutating func setPrompt(_ drawing: [UInt8]) {
     if drawing.isEmpty && !prompt.isEmpty { StandardStream.output.write(LineEditor.clearing) }
     prompt = drawing
-    StandardStream.output.write(prompt)
+    if !prompt.isEmpty { StandardStream.output.write(prompt) }
   }
 
   private mutating func print(_ line: String, on stream: StandardStream) {
     if !prompt.isEmpty { StandardStream.output.write(LineEditor.clearing) }
     if !stream.write(Array(line.utf8) + [UInt8(ascii: "\n")]) && stream == .output {
-      isClosed = true
+      terminalIsGone = true
     }
-    StandardStream.output.write(prompt)
+    if !prompt.isEmpty { StandardStream.output.write(prompt) }
   }
 
   private func mark(_ text: String, color: Int) -> String {
@@ -73,9 +94,7 @@ struct Screen: ~Copyable {
 
   private static func readable(_ kind: MessageKind, _ payload: Span<UInt8>) -> String {
     switch kind {
-    case .text:
-      TerminalText.printable(
-        text(payload))
+    case .text: TerminalText.printable(text(payload))
     case .binary: TerminalText.preview(of: payload, bytesMax: 64)
     }
   }

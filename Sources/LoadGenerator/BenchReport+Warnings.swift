@@ -30,11 +30,13 @@ extension BenchReport {
   /// An open loop that could not be kept open.
   private var rateWarning: String? {
     guard let asked = options.ratePerSecond else { return nil }
-    let sent = publications ?? messages ?? 0
+    let (sent, noun) =
+      scenario == .connect
+      ? (connections.opened, "connections") : (publications ?? messages ?? 0, "messages")
     guard let reached = ratio(Double(sent), durationSeconds, decimals: 3), reached < 0.99 * asked
     else { return nil }
     return "the rate was not reached: \(FigureText.number(reached)) of"
-      + " \(FigureText.number(asked)) messages a second; latencies have the growing backlog in"
+      + " \(FigureText.number(asked)) \(noun) a second; latencies have the growing backlog in"
       + " them, so lower --rate until it is reached"
   }
 

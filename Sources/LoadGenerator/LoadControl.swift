@@ -22,8 +22,7 @@ final class LoadControl: Sendable {
   private let phaseValue = Atomic<UInt8>(0)
   /// When the warm-up began, from which messages are paced; nanoseconds.
   let pacedFrom = Atomic<UInt64>(0)
-  /// When measuring began, and when it is to end; nanoseconds.
-  let measuredFrom = Atomic<UInt64>(.max)
+  /// When measuring is to end; nanoseconds.
   let measuredUntil = Atomic<UInt64>(.max)
   /// Connections from this number on are not to be opened yet.
   let connectionsAllowed: Atomic<Int>

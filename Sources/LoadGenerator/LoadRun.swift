@@ -79,10 +79,8 @@ package struct LoadRun: ~Copyable {
     plan.scenario == .idle ? min(100, plan.connections / 10) : 0
   }
 
-  /// - Parameters:
-  ///   - makeTarget: Called in each thread.
-  ///   - server: What is known of the server's processes.
-  ///   - report: Called several times a second.
+  /// Starts the threads. `server` has the figures of the server's processes, if they
+  /// are known; `makeTarget` is called in each thread, `report` several times a second.
   package init(
     _ plan: LoadPlan, server: ProcessFigures?,
     makeTarget: @escaping @Sendable () throws -> ClientTarget,
@@ -136,6 +134,8 @@ package struct LoadRun: ~Copyable {
     if plan.scenario != .connect {
       try awaitOpened(plan.connections + (plan.scenario == .broadcast ? 1 : 0))
     }
+    // A server may answer the handshake before it has subscribed a connection.
+    if plan.scenario == .broadcast { settle() }
     if plan.scenario != .idle {
       control.pacedFrom.store(MonotonicClock.nanoseconds(), ordering: .relaxed)
       control.enter(.warmUp)
@@ -144,7 +144,6 @@ package struct LoadRun: ~Copyable {
     }
     let timesBefore = try server?.readTimes()
     let from = MonotonicClock.nanoseconds()
-    control.measuredFrom.store(from, ordering: .releasing)
     control.measuredUntil.store(from + plan.durationNanoseconds, ordering: .releasing)
     control.enter(.measuring)
     wait(.measuring, atMost: plan.durationNanoseconds) { false }

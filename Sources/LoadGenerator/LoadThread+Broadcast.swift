@@ -12,7 +12,9 @@ extension LoadThread {
   }
 
   /// What this thread has published.
-  var published: UInt64 { publisher.map { table[Int($0.slot)].sent } ?? 0 }
+  var published: UInt64 {
+    index == 0 && plan.scenario == .broadcast ? control.published.load(ordering: .relaxed) : 0
+  }
 
   private var subscribers: UInt64 { UInt64(tokens.count { $0 != nil }) }
 
@@ -35,12 +37,18 @@ extension LoadThread {
       return
     }
     let slot = Int(publisher.slot)
-    for _ in 0..<count {
+    // Other threads can receive a message before this one has gone on.
+    control.published.store(table[slot].sent + count, ordering: .releasing)
+    for index in 0..<count {
       let number = table[slot].sent
       let stamp = stamp
-      payload.removeAll()
-      payload.append(atMost: plan.size) { stamp.append(number, to: &$0) }
-      guard clients.send(plan.kind, payload.span, on: publisher) else { return }
+      let isSent = clients.send(plan.kind, count: plan.size, on: publisher) {
+        stamp.append(number, to: &$0)
+      }
+      guard isSent else {
+        errors.unsent += count - index
+        break
+      }
       table[slot].sent = number + 1
     }
     control.published.store(table[slot].sent, ordering: .releasing)
@@ -49,9 +57,11 @@ extension LoadThread {
   /// Open loop.
   mutating func publishDue(in clients: inout Clients) {
     guard index == 0, var pacer else { return }
-    let due = pacer.takeDue(at: now)
+    while blockedOn == nil, !pacer.takeDue(at: now, atMost: 1).isEmpty {
+      publish(1, in: &clients)
+      if let publisher { noteBacklog(of: publisher, clients) }
+    }
     self.pacer = pacer
-    publish(UInt64(due.count), in: &clients)
   }
 
   mutating func delivered(
@@ -60,17 +70,19 @@ extension LoadThread {
     // A server may send to the publisher too; those are not measured.
     if let publisher, token == publisher { return }
     let slot = Int(token.slot)
-    guard let number = check(kind, payload, stamp, slot) else { return }
-    table[slot].received += 1
-    messages += 1
-    if let pacer {
-      recordPaced(pacer.intendedTime(of: number))
-      return
+    let sent = control.published.load(ordering: .acquiring)
+    let missing = table[slot].missing(of: sent)
+    if let number = check(kind, payload, stamp, slot, sent: sent) {
+      table[slot].received += 1
+      messages += 1
+      if let pacer {
+        recordPaced(pacer.intendedTime(of: number))
+      } else if phase == .measuring {
+        latency.record(now - min(now, control.batchSentAt.load(ordering: .acquiring)))
+      }
     }
-    if phase == .measuring {
-      latency.record(now - min(now, control.batchSentAt.load(ordering: .acquiring)))
-    }
-    deliveriesLeft -= min(deliveriesLeft, 1)
+    guard pacer == nil, table[slot].missing(of: sent) < missing, deliveriesLeft > 0 else { return }
+    deliveriesLeft -= 1
     if deliveriesLeft == 0 { batchReceived(in: &clients) }
   }
 
@@ -95,9 +107,8 @@ extension LoadThread {
 
   /// What it has not received of the batch is not waited for.
   mutating func subscriberLost(_ connection: LoadConnection, in clients: inout Clients) {
-    guard phase == .warmUp || phase == .measuring || phase == .draining, connection.index >= 0
-    else { return }
-    let missing = control.published.load(ordering: .acquiring) - connection.received
+    guard connection.index >= 0 else { return }
+    let missing = connection.missing(of: control.published.load(ordering: .acquiring))
     errors.lost += missing
     guard pacer == nil, deliveriesLeft > 0 else { return }
     deliveriesLeft -= min(deliveriesLeft, missing)
@@ -110,7 +121,7 @@ extension LoadThread {
     var count: UInt64 = 0
     for place in tokens.indices {
       guard let token = tokens[place] else { continue }
-      count += published - min(published, table[Int(token.slot)].received)
+      count += table[Int(token.slot)].missing(of: published)
     }
     return count
   }

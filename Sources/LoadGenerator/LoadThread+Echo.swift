@@ -5,10 +5,6 @@ internal import WebSocketCore
 // Every connection sends, and gets its own messages back, in order.
 
 extension LoadThread {
-  /// What may be queued for a server that reads too slowly; further messages wait, and
-  /// keep the times at which they should have been sent.
-  private static var queuedBytesMax: Int { 1 << 20 }
-
   mutating func startEcho(in clients: inout Clients) {
     guard pacer == nil else { return }
     for place in tokens.indices {
@@ -17,15 +13,19 @@ extension LoadThread {
     }
   }
 
-  private mutating func sendEcho(on token: Token, in clients: inout Clients) {
+  /// False when the connection is being closed.
+  @discardableResult
+  private mutating func sendEcho(on token: Token, in clients: inout Clients) -> Bool {
     let slot = Int(token.slot)
     let number = table[slot].sent
     let stamp = MessageStamp(stream: UInt32(table[slot].stream), size: plan.size)
-    payload.removeAll()
-    payload.append(atMost: plan.size) { stamp.append(number, to: &$0) }
-    guard clients.send(plan.kind, payload.span, on: token) else { return }
+    let isSent = clients.send(plan.kind, count: plan.size, on: token) {
+      stamp.append(number, to: &$0)
+    }
+    guard isSent else { return false }
     table[slot].sent = number + 1
     if pacer == nil { sentAt[timeIndex(table[slot].index, number)] = now }
+    return true
   }
 
   /// Of a closed loop: where the time of this message stands.
@@ -36,13 +36,13 @@ extension LoadThread {
   /// Open loop: the messages of this thread go to its connections in turn.
   mutating func sendDueEchoes(in clients: inout Clients) {
     guard var pacer, !tokens.isEmpty else { return }
-    for number in pacer.takeDue(at: now) {
+    while blockedOn == nil, let number = pacer.takeDue(at: now, atMost: 1).first {
       let place = Int(number % UInt64(tokens.count))
-      guard let token = tokens[place] else {
+      guard let token = tokens[place], sendEcho(on: token, in: &clients) else {
         errors.unsent += 1
         continue
       }
-      sendEcho(on: token, in: &clients)
+      noteBacklog(of: token, clients)
     }
     self.pacer = pacer
   }
@@ -52,46 +52,54 @@ extension LoadThread {
   ) {
     let slot = Int(token.slot)
     let stamp = MessageStamp(stream: UInt32(table[slot].stream), size: plan.size)
-    guard let number = check(kind, payload, stamp, slot) else { return }
-    table[slot].received += 1
-    messages += 1
-    if let pacer {
-      let whole = number * UInt64(tokens.count) + UInt64(table[slot].index)
-      recordPaced(pacer.intendedTime(of: whole))
-      return
+    if let number = check(kind, payload, stamp, slot, sent: table[slot].sent) {
+      table[slot].received += 1
+      messages += 1
+      if let pacer {
+        let whole = number * UInt64(tokens.count) + UInt64(table[slot].index)
+        recordPaced(pacer.intendedTime(of: whole))
+      } else if phase == .measuring {
+        latency.record(now - min(now, sentAt[timeIndex(table[slot].index, number)]))
+      }
     }
-    if phase == .measuring {
-      latency.record(now - min(now, sentAt[timeIndex(table[slot].index, number)]))
+    // What comes without having been sent is no reason to send more.
+    if pacer == nil, phase == .warmUp || phase == .measuring,
+      table[slot].underWay < UInt64(plan.inFlight)
+    {
+      sendEcho(on: token, in: &clients)
     }
-    if phase == .warmUp || phase == .measuring { sendEcho(on: token, in: &clients) }
   }
 
   /// Messages sent that have not come back.
   var echoesUnderWay: UInt64 {
     var count: UInt64 = 0
-    for slot in table.slots() { count += table[slot].sent - table[slot].received }
+    for slot in table.slots() { count += table[slot].underWay }
     return count
   }
 
-  /// The number of a message that is as it should be, and in its order; nil, and counted,
-  /// for others.
+  /// The number of a message that is as it should be, one of the first `sent`; nil, and
+  /// counted, for others. A spoilt one stands for one that was sent, so that it isn't lost
+  /// too.
   mutating func check(
-    _ kind: MessageKind, _ payload: Span<UInt8>, _ stamp: MessageStamp, _ slot: Int
+    _ kind: MessageKind, _ payload: Span<UInt8>, _ stamp: MessageStamp, _ slot: Int, sent: UInt64
   ) -> UInt64? {
-    guard kind == plan.kind else {
+    if kind != plan.kind {
       errors.wrongKind += 1
+      countSpoilt(slot, sent: sent)
       return nil
     }
-    let number: UInt64
+    let number: UInt64?
     do throws(PayloadError) {
-      number = try stamp.number(of: payload) ?? table[slot].order.next
+      number = try stamp.number(of: payload)
     } catch {
       switch error {
       case .wrongSize: errors.wrongSize += 1
       case .wrongContent: errors.wrongContent += 1
       }
+      countSpoilt(slot, sent: sent)
       return nil
     }
+    guard let number else { return checkUnnumbered(slot, sent: sent) }
     switch table[slot].order.receive(number) {
     case .inOrder, .skipped:
       return number
@@ -104,12 +112,32 @@ extension LoadThread {
     }
   }
 
-  /// Open loop: counts the latency of a message that should have been sent while it was
-  /// measured, also when it comes later.
+  /// Messages without a number are only counted.
+  private mutating func checkUnnumbered(_ slot: Int, sent: UInt64) -> UInt64? {
+    let number = table[slot].received + table[slot].spoilt
+    if number < sent { return number }
+    errors.duplicated += 1
+    return nil
+  }
+
+  private mutating func countSpoilt(_ slot: Int, sent: UInt64) {
+    if table[slot].missing(of: sent) > 0 { table[slot].spoilt += 1 }
+  }
+
+  /// Open loop: a server that reads too slowly makes further messages wait, which keep
+  /// the times at which they should have been sent.
+  mutating func noteBacklog(of token: Token, _ clients: borrowing Clients) {
+    if clients.queuedBytes(on: token) > 1 << 20 { blockedOn = token }
+  }
+
+  mutating func drained(_ token: Token, in clients: inout Clients) {
+    if let blockedOn, blockedOn == token { self.blockedOn = nil }
+  }
+
+  /// Open loop: counts the latency of a message that comes while it is measured, or that
+  /// should have been sent while it was, and comes later.
   mutating func recordPaced(_ intended: UInt64) {
-    guard phase == .measuring || phase == .draining, intended >= measuredFrom,
-      intended < measuredUntil
-    else { return }
+    guard phase == .measuring || phase == .draining && intended < measuredUntil else { return }
     latency.record(now - min(now, intended))
   }
 }

@@ -12,10 +12,18 @@ struct LoadConnection {
   let token: Token
   /// When it was asked for, or should have been.
   let begun: UInt64
-  /// Messages sent, and received as they should be.
+  /// Messages sent, received as they should be, and received otherwise.
   var sent: UInt64 = 0
   var received: UInt64 = 0
+  var spoilt: UInt64 = 0
   var order = MessageOrder()
+
+  /// Of so many that were sent to it, those that have not come. A server can send more than
+  /// it has got.
+  func missing(of sent: UInt64) -> UInt64 { sent - min(sent, received + spoilt) }
+
+  /// Messages sent that have not come back.
+  var underWay: UInt64 { missing(of: sent) }
 }
 
 /// One thread of a load run: a share of the connections, on an event loop of its own.
@@ -45,11 +53,12 @@ struct LoadThread: ~Copyable, ClientHandler {
 
   /// Open loop: which messages are due.
   var pacer: Pacer?
+  /// And whose queue has to be taken first.
+  var blockedOn: Token?
   /// Closed loop: when each message under way was sent, `plan.inFlight` per connection.
   var sentAt: [UInt64]
   /// Of the subscribers of a broadcast: what they still have to receive of the batch.
   var deliveriesLeft: UInt64 = 0
-  var payload: ByteChunk
 
   var latency = Histogram()
   /// Since the start; and when measuring began, and ended.
@@ -63,7 +72,6 @@ struct LoadThread: ~Copyable, ClientHandler {
   var errors = MessageErrors()
   private var failures = TextCounts()
   private var losses = TextCounts()
-  var measuredFrom: UInt64 = .max
   var measuredUntil: UInt64 = .max
   private var closingUntil: UInt64 = .max
 
@@ -82,7 +90,6 @@ struct LoadThread: ~Copyable, ClientHandler {
     tokens = Array(repeating: nil, count: count)
     let remembersTimes = plan.scenario == .echo && plan.rate == nil
     sentAt = Array(repeating: 0, count: remembersTimes ? count * plan.inFlight : 0)
-    payload = ByteChunk(capacity: plan.size)
   }
 
   /// Runs from the opening of the connections to their end.
@@ -133,7 +140,6 @@ extension LoadThread {
         start(in: &clients)
       case .warmUp:
         phase = .measuring
-        measuredFrom = control.measuredFrom.load(ordering: .acquiring)
         measuredUntil = control.measuredUntil.load(ordering: .acquiring)
         messagesBefore = messages
         publicationsBefore = published
@@ -255,8 +261,9 @@ extension LoadThread {
     }
     if connection.index >= 0 && plan.scenario != .connect { tokens[connection.index] = nil }
     if publisher == token { publisher = nil }
+    if blockedOn == token { blockedOn = nil }
     switch plan.scenario {
-    case .echo: errors.lost += connection.sent - connection.received
+    case .echo: errors.lost += connection.underWay
     case .broadcast: subscriberLost(connection, in: &clients)
     case .connect: disconnected(connection, wasOpen: end.wasOpen, in: &clients)
     case .idle: break
@@ -295,7 +302,7 @@ extension ClientEnd {
   var wasOpen: Bool {
     switch self {
     case .notConnected, .tls, .notOpened, .endedEarly, .openingTimedOut: false
-    case .closed, .closingTimedOut, .lost, .failed: true
+    case .closed, .closingTimedOut, .lost, .tlsBroken, .failed: true
     }
   }
 

@@ -29,13 +29,18 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var load: LoadOptions
     @OptionGroup(title: "Messages") var messages: MessageOptions
-    @OptionGroup(title: "Rate") var rate: RateOptions
+    @OptionGroup(title: "Rate and warm-up") var rate: RateOptions
     @OptionGroup(title: "Handshake and TLS") var handshake: HandshakeOptions
+
+    func validate() throws {
+      try handshake.check(load.url)
+      try messages.check(with: rate)
+    }
 
     func run() throws {
       var job = LoadJob(.echo, load, handshake, connections: 64)
-      try messages.apply(to: &job)
-      try rate.apply(to: &job)
+      messages.apply(to: &job)
+      rate.apply(to: &job)
       try job.run()
     }
   }
@@ -50,13 +55,18 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var load: LoadOptions
     @OptionGroup(title: "Messages") var messages: MessageOptions
-    @OptionGroup(title: "Rate") var rate: RateOptions
+    @OptionGroup(title: "Rate and warm-up") var rate: RateOptions
     @OptionGroup(title: "Handshake and TLS") var handshake: HandshakeOptions
+
+    func validate() throws {
+      try handshake.check(load.url)
+      try messages.check(with: rate)
+    }
 
     func run() throws {
       var job = LoadJob(.broadcast, load, handshake, connections: 500)
-      try messages.apply(to: &job)
-      try rate.apply(to: &job)
+      messages.apply(to: &job)
+      rate.apply(to: &job)
       try job.run()
     }
   }
@@ -67,12 +77,16 @@ struct Bench: ParsableCommand {
       discussion: "Latency is that of TCP, TLS and the opening handshake together.")
 
     @OptionGroup var load: LoadOptions
-    @OptionGroup(title: "Rate") var rate: RateOptions
+    @OptionGroup(title: "Rate and warm-up") var rate: RateOptions
     @OptionGroup(title: "Handshake and TLS") var handshake: HandshakeOptions
+
+    func validate() throws {
+      try handshake.check(load.url)
+    }
 
     func run() throws {
       var job = LoadJob(.connect, load, handshake, connections: 64)
-      try rate.apply(to: &job)
+      rate.apply(to: &job)
       try job.run()
     }
   }
@@ -87,6 +101,10 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var load: LoadOptions
     @OptionGroup(title: "Handshake and TLS") var handshake: HandshakeOptions
+
+    func validate() throws {
+      try handshake.check(load.url)
+    }
 
     func run() throws {
       try LoadJob(.idle, load, handshake, connections: 10_000).run()

@@ -123,7 +123,7 @@ private func certificateWarnings(
         switch error.role {
         case .certificate: values.place(of: ServeOptions.tlsCertificate)
         case .key: values.place(of: ServeOptions.tlsKey)
-        case .authority: values.place(of: ServeOptions.tlsClientCA)
+        case .authority, .trusted: values.place(of: ServeOptions.tlsClientCA)
         }
       return Mistake(
         place == .table ? values.place(of: ServeOptions.tlsCertificate) : place, "\(error)")

@@ -86,6 +86,7 @@ struct Connect: ParsableCommand {
   var handshake: HandshakeOptions
 
   func validate() throws {
+    try handshake.check(url)
     if let ping, ping.milliseconds == 0 { throw ValidationError("--ping is over 0.") }
     if handshakeTimeout.milliseconds == 0 {
       throw ValidationError("--handshake-timeout is over 0.")
@@ -93,6 +94,7 @@ struct Connect: ParsableCommand {
   }
 
   func run() throws {
+    StandardStream.openMissing()
     BrokenPipe.ignoreSignal()
     let target = try handshake.target(url)
     var options = ConnectOptions()

@@ -50,15 +50,24 @@ struct HandshakeOptions: ParsableArguments {
   @Option(help: ArgumentHelp("PEM file with the key of --certificate.", valueName: "file"))
   var key: String?
 
-  /// Throws ``ValidationError``.
+  /// Finds the mistakes for which no file has to be read. Throws ``ValidationError``.
+  func check(_ url: WebSocketURL) throws {
+    _ = try tls()
+    do {
+      _ = try ClientHandshake.request(try request(url))
+    } catch let error as ClientHandshakeError {
+      throw ValidationError("\(option(of: error)): \(error).")
+    }
+  }
+
+  /// Of options that were checked. What is wrong with a file is printed, and ends the command.
   func target(_ url: WebSocketURL) throws -> ClientTarget {
     do {
       return try ClientTarget(
         url, request: try request(url), tls: url.usesTLS ? TLSClientContext(tls()) : nil)
-    } catch let error as ClientHandshakeError {
-      throw ValidationError("\(option(of: error)): \(error).")
     } catch let error as TLSConfigurationError {
-      throw ValidationError("\(error)")
+      printError("\(error)")
+      throw ExitCode.validationFailure
     }
   }
 

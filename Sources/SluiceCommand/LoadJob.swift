@@ -27,6 +27,7 @@ struct LoadJob {
   /// Exit status: 0 when everything came back as it should, 1 when something did not, or
   /// nothing could be measured.
   consuming func run() throws {
+    StandardStream.openMissing()
     BrokenPipe.ignoreSignal()
     let (url, handshake) = (options.url, handshake)
     plan.localAddresses = try options.localAddresses()
@@ -55,7 +56,8 @@ struct LoadJob {
       StandardStream.error.print("sluice: \(url): \(TerminalText.printable("\(error)"))")
       throw ExitCode.failure
     }
-    StandardStream.output.print(options.json ? report.json() : report.text)
+    StandardStream.output.print(
+      options.json ? report.json() : TerminalText.printable(report.text))
     if !report.isFlawless { throw ExitCode.failure }
   }
 }

@@ -90,10 +90,6 @@ struct MessageOptions: ParsableArguments {
   @Flag(help: "Text messages (ASCII) instead of binary ones.")
   var text = false
 
-  @Option(
-    help: ArgumentHelp("How long the load runs before it is measured.", valueName: "time"))
-  var warmUp = TimeSpan(milliseconds: 1_000)
-
   private static let sizeMax = 64 << 20
   private static let inFlightMax = 65_536
 
@@ -106,11 +102,19 @@ struct MessageOptions: ParsableArguments {
     }
   }
 
-  func apply(to job: inout LoadJob) throws {
+  /// Both tell what is sent when.
+  func check(with rate: RateOptions) throws {
+    if inFlight != nil && rate.rate != nil {
+      throw ValidationError(
+        "Give --rate or --in-flight, not both: at a rate, messages are sent when they are due, "
+          + "however many are in flight.")
+    }
+  }
+
+  func apply(to job: inout LoadJob) {
     job.plan.size = size.bytes
     job.plan.inFlight = inFlight ?? 1
     job.plan.kind = text ? .text : .binary
-    job.plan.warmUpNanoseconds = warmUp.milliseconds * 1_000_000
   }
 }
 
@@ -123,13 +127,18 @@ struct RateOptions: ParsableArguments {
       """, valueName: "n"))
   var rate: Double?
 
+  @Option(
+    help: ArgumentHelp("How long the load runs before it is measured.", valueName: "time"))
+  var warmUp = TimeSpan(milliseconds: 1_000)
+
   func validate() throws {
     if let rate, MessageRate(messagesPerSecond: rate) == nil {
       throw ValidationError("--rate is 0.001 to 10000000 per second.")
     }
   }
 
-  func apply(to job: inout LoadJob) throws {
+  func apply(to job: inout LoadJob) {
+    job.plan.warmUpNanoseconds = warmUp.milliseconds * 1_000_000
     job.plan.rate = rate.flatMap { MessageRate(messagesPerSecond: $0) }
   }
 }

@@ -5,7 +5,7 @@ internal import Terminal
 
 /// The arguments of a command whose options come from a table, with the world around them: the
 /// environment, the files, the terminal.
-struct OptionArguments {
+struct OptionArguments: Sendable {
   private let arguments: [String]
   private let table: OptionTable
 
@@ -33,14 +33,18 @@ struct OptionArguments {
     _ make: (ConfigurationValues) throws(Mistakes) -> Result
   ) throws -> Result {
     do throws(Mistakes) {
-      return try make(
-        try table.load(
-          arguments: arguments, environment: ProcessEnvironment.variables(),
-          readFile: readConfigurationFile))
+      return try make(try load())
     } catch {
       printMistakes(error)
       throw ExitCode.validationFailure
     }
+  }
+
+  /// The values in force.
+  func load() throws(Mistakes) -> ConfigurationValues {
+    try table.load(
+      arguments: arguments, environment: ProcessEnvironment.variables(),
+      readFile: readConfigurationFile)
   }
 
   private static var columns: Int {

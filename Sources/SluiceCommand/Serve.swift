@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Configuration
 internal import GatewayWorker
+internal import Logs
 internal import SystemIO
 
 struct Serve: ParsableCommand {
@@ -18,22 +19,33 @@ struct Serve: ParsableCommand {
     BrokenPipe.ignoreSignal()
     let options = OptionArguments(arguments, table: ServeOptions.table)
     try options.answerQuestions(overview: "\(Self.abstract)\n\n\(Self.overview)")
-    let serve = try options.checked { (values) throws(Mistakes) in
-      try ServeConfiguration(values, filesMax: OpenFileLimit.raise())
+    let (serve, values) = try options.checked { (values) throws(Mistakes) in
+      (try ServeConfiguration(values, filesMax: OpenFileLimit.raise()), values)
+    }
+    let reload = ServeReload(options, running: values)
+    let writer = try LogWriter(.error)
+    let log = Log(writer, level: serve.logLevel, format: serve.logFormat)
+    defer {
+      log.flush()
+      writer.close(within: Self.lastLinesMilliseconds)
     }
     do {
       let counters = try runWorker(
-        serve.worker, on: serve.eventLoop, endpoints: serve.endpoints
+        serve.worker, on: serve.eventLoop, endpoints: serve.endpoints, log: log,
+        reload: { () throws(ReloadRefusal) in try reload.load() }
       ) { opened in
         let urls = opened.map(\.url).joined(separator: " ")
         StandardStream.output.print("sluice: listening on \(urls)")
       }
-      printError("stopped: \(counters)")
+      log.write(.info, "stopped") { counters.add(to: &$0) }
     } catch {
-      printError("\(error)")
+      log.write(.error, "cannot start") { $0.add("error", "\(error)") }
       throw ExitCode.failure
     }
   }
+
+  /// How long a slow reader of the log holds up the end.
+  private static let lastLinesMilliseconds: Int32 = 1000
 
   private static let abstract = "Accept WebSocket connections and pass messages on."
   private static let overview = """
@@ -45,7 +57,7 @@ struct Serve: ParsableCommand {
 
     Once connections are accepted, one line with the address is printed. SIGTERM or SIGINT \
     closes every connection in order and exits with status 0; a second one closes them at once. \
-    SIGHUP reads the certificates again.
+    SIGHUP reads the configuration and the certificates again.
 
     Every option can also be an environment variable, or stand in a TOML file:
       --max-message-size 64KiB

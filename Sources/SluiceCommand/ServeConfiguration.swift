@@ -1,6 +1,7 @@
 internal import Configuration
 internal import GatewayWorker
 internal import HTTPCore
+internal import Logs
 internal import SystemIO
 internal import TLS
 internal import WebSocketCore
@@ -10,6 +11,8 @@ struct ServeConfiguration {
   let endpoints: [Endpoint]
   let worker: WorkerOptions
   let eventLoop: EventLoopChoice
+  let logLevel: LogLevel
+  let logFormat: LogFormat
 
   /// Files that are open besides the connections.
   static let filesReserved = 64
@@ -43,6 +46,14 @@ struct ServeConfiguration {
     worker.subprotocols = values[ServeOptions.subprotocol]
     self.worker = worker
     eventLoop = values[ServeOptions.eventLoop]
+    logLevel = values[ServeOptions.logLevel]
+    logFormat =
+      switch values[ServeOptions.logFormat] {
+      case .auto: StandardStream.error.isTerminal ? .text : .json
+      case .text: .text
+      case .json: .json
+      case .logfmt: .logfmt
+      }
     if !mistakes.isEmpty { throw Mistakes(mistakes) }
   }
 

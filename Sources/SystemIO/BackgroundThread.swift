@@ -10,7 +10,8 @@ package final class BackgroundThread<Result: Sendable>: Sendable {
   private let outcome = Outcome()
   private let thread: pthread_t
 
-  /// Runs `body` at once. Should there be no thread to be had, that is the end of the
+  /// Runs `body` at once. It gets no signals: those of the process are for who watches
+  /// them, or end it, whatever other threads there are. Should there be no thread to be had, that is the end of the
   /// process: nothing here starts threads in numbers.
   package init(_ body: @escaping @Sendable () -> Result) {
     let outcome = outcome
@@ -21,12 +22,21 @@ package final class BackgroundThread<Result: Sendable>: Sendable {
     var thread = pthread_t()
     // SAFETY: the thread takes over the reference that is passed.
     let context = unsafe Unmanaged.passRetained(job).toOpaque()
+    var (blocked, before) = (sigset_t(), sigset_t())
+    // SAFETY: all of these fill or read a sigset_t. A thread begins with the mask of
+    // the one that starts it.
+    unsafe sigfillset(&blocked)
+    for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT] {
+      unsafe sigdelset(&blocked, fault)
+    }
+    unsafe pthread_sigmask(SIG_SETMASK, &blocked, &before)
     let created = unsafe pthread_create(
       &thread, nil,
       { context in
         unsafe Unmanaged<Job>.fromOpaque(context!).takeRetainedValue().run()
         return nil
       }, context)
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
     precondition(created == 0, "no thread")
     self.thread = thread
   }

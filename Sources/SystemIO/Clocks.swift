@@ -28,6 +28,12 @@ package enum WallClock {
   package static func unixSeconds() -> UInt64 {
     UInt64(max(0, read(CLOCK_REALTIME).tv_sec))
   }
+
+  /// The same in milliseconds.
+  package static func unixMilliseconds() -> UInt64 {
+    let time = read(CLOCK_REALTIME)
+    return UInt64(max(0, time.tv_sec)) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+  }
 }
 
 private func read(_ clock: clockid_t) -> timespec {

@@ -14,6 +14,9 @@ let sendFlags = sluice_send_flags
     var generation: UInt32 = 1
     var flags: Flags = []
     var queue: SendQueue? = nil
+    var bytesReceived: UInt64 = 0
+    /// What is in the queue included.
+    var bytesHandedOver: UInt64 = 0
 
     struct Flags: OptionSet {
       let rawValue: UInt16
@@ -446,6 +449,7 @@ extension EpollLoop {
         transports[slot].descriptor, buffer, Self.receiveBytesMax, sluice_receive_flags)
     }
     if count > 0 {
+      transports[slot].bytesReceived &+= UInt64(count)
       if more || count == Self.receiveBytesMax { addReady(token) }
       // SAFETY: `count` bytes were written; valid until the next completion.
       return .received(token, unsafe ReceivedBytes(buffer, count: count))
@@ -499,6 +503,7 @@ extension EpollLoop {
     guard isLive(token), transports[slot].flags.isDisjoint(with: [.failed, .writeShut]) else {
       return
     }
+    transports[slot].bytesHandedOver &+= UInt64(range.count)
     if let queue = transports[slot].queue {
       queue.append(chunk, range)
       queuedBytesInAll += range.count
@@ -511,6 +516,7 @@ extension EpollLoop {
     }
     if count == range.count { return }
     if count < 0 && errno != EAGAIN {
+      transports[slot].bytesHandedOver &-= UInt64(range.count)
       fail(token, .last("send"))
       return
     }
@@ -550,12 +556,26 @@ extension EpollLoop {
   }
 
   private mutating func dropQueue(_ slot: Int) {
-    queuedBytesInAll -= transports[slot].queue?.byteCount ?? 0
+    let count = transports[slot].queue?.byteCount ?? 0
+    queuedBytesInAll -= count
+    transports[slot].bytesHandedOver &-= UInt64(count)
     transports[slot].queue = nil
   }
 
   package func queuedBytes(on token: Token) -> Int {
     isLive(token) ? transports[Int(token.slot)].queue?.byteCount ?? 0 : 0
+  }
+
+  package func traffic(of token: Token) -> (bytesReceived: UInt64, bytesSent: UInt64) {
+    let slot = Int(token.slot)
+    guard slot < transports.count else { return (0, 0) }
+    let transport = transports[slot]
+    let isReleased = transport.generation == token.nextGeneration && transport.descriptor < 0
+    guard isReleased || transport.generation == token.generation else { return (0, 0) }
+    return (
+      transport.bytesReceived,
+      transport.bytesHandedOver - UInt64(transport.queue?.byteCount ?? 0)
+    )
   }
 
   package func untakenBytes(on token: Token) -> Int {
@@ -591,6 +611,7 @@ extension EpollLoop {
       transports.append(Transport())
     }
     transports[slot].descriptor = descriptor
+    (transports[slot].bytesReceived, transports[slot].bytesHandedOver) = (0, 0)
     return Token(slot: UInt32(slot), generation: transports[slot].generation)
   }
 
@@ -600,9 +621,10 @@ extension EpollLoop {
     dropQueue(slot)
     // Takes its registration and its pending events with it.
     if transports[slot].descriptor >= 0 { _ = Glibc.close(transports[slot].descriptor) }
-    let next = token.generation &+ 1
+    let traffic = (transports[slot].bytesReceived, transports[slot].bytesHandedOver)
     transports[slot] = Transport()
-    transports[slot].generation = next == 0 ? 1 : next
+    transports[slot].generation = token.nextGeneration
+    (transports[slot].bytesReceived, transports[slot].bytesHandedOver) = traffic
     freeSlots.append(token.slot)
   }
 

@@ -3,15 +3,26 @@ internal import Glibc
 /// Names a socket of an event loop. A token outlives its socket harmlessly: its
 /// slot may be reused, its generation is not, and calls with a stale token do
 /// nothing.
-package struct Token: Hashable, Sendable {
+///
+/// Public, because only what is public can be inlined elsewhere, and tokens are compared
+/// several times for every message.
+@frozen public struct Token: Hashable, Sendable {
   /// Small and reused; an index for tables beside the loop's.
-  package let slot: UInt32
-  let generation: UInt32
+  public let slot: UInt32
+  @usableFromInline let generation: UInt32
 
   init(slot: UInt32, generation: UInt32) {
     self.slot = slot
     self.generation = generation
   }
+
+  /// Whether both name the same socket, and the same use of its slot.
+  @inlinable public static func == (left: Token, right: Token) -> Bool {
+    left.slot == right.slot && left.generation == right.generation
+  }
+
+  /// Of the slot's next socket; 0 is no socket's.
+  var nextGeneration: UInt32 { generation == .max ? 1 : generation + 1 }
 }
 
 /// Bytes in the loop's receive buffer, valid until the loop is next asked for a
@@ -120,6 +131,10 @@ package protocol EventLoop: ~Copyable {
 
   /// The same, of all sockets together.
   var queuedBytesInAll: Int { get }
+
+  /// What has been received on the socket so far, and what the kernel has taken for it. Also of
+  /// one that was just closed, or reported as closed, until a slot is needed for another.
+  func traffic(of token: Token) -> (bytesReceived: UInt64, bytesSent: UInt64)
 
   /// Bytes that the peer has not taken yet: those, and what the kernel holds.
   func untakenBytes(on token: Token) -> Int

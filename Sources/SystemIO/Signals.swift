@@ -9,6 +9,14 @@ package enum BrokenPipe {
   }
 }
 
+package enum LateSignals {
+  /// For the end of a process that has watched these signals and no longer does: one that
+  /// comes while it tidies up must not end it in another way.
+  package static func ignore(_ numbers: [Int32]) {
+    for number in numbers { _ = signal(number, SIG_IGN) }
+  }
+}
+
 /// Signals as readable events (signalfd(2)): no handler runs, so none can
 /// interrupt anything. The signals stay blocked in this thread, and in those
 /// that it starts later, until this value goes.

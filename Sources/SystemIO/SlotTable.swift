@@ -14,6 +14,7 @@
   @usableFromInline var isTaken: [Bool] = []
   @usableFromInline var takenCount = 0
 
+  /// Empty, and without memory.
   @inlinable public init() {}
 
   @inlinable deinit {
@@ -23,6 +24,7 @@
     for index in unsafe blocks.indices { unsafe blocks[index].deallocate() }
   }
 
+  /// How many slots are taken.
   @inlinable public var count: Int { takenCount }
 
   /// The slot must be free.
@@ -45,6 +47,7 @@
     takenCount -= 1
   }
 
+  /// Whether the slot is taken.
   @inlinable public func contains(_ slot: Int) -> Bool {
     slot < isTaken.count && isTaken[slot]
   }

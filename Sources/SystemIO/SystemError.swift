@@ -16,6 +16,9 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
     SystemError(call, code: errno)
   }
 
+  /// A connection that did not come about in time.
+  package static var timedOut: SystemError { SystemError("connect", code: ETIMEDOUT) }
+
   package static func == (left: SystemError, right: SystemError) -> Bool {
     left.code == right.code && left.call.description == right.call.description
   }

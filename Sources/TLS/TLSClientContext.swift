@@ -40,7 +40,7 @@ package struct TLSClientConfiguration: Sendable, Equatable {
     case .system:
       unsafe SSL_CTX_set_default_verify_paths(context.pointer)
     case .file(let path):
-      let file = try PEMFile(path, role: .authority)
+      let file = try PEMFile(path, role: .trusted)
       let store = unsafe SSL_CTX_get_cert_store(context.pointer)
       for authority in try file.certificates() {
         unsafe X509_STORE_add_cert(store, authority.x509)

@@ -11,7 +11,10 @@ package struct TLSConfigurationError: Error, Equatable, CustomStringConvertible 
   package enum Role: String, Sendable {
     case certificate
     case key = "private key"
+    /// Those that a server trusts for its clients.
     case authority = "client CA"
+    /// Those that a client trusts.
+    case trusted = "CA"
   }
 
   /// Everything that can be wrong.

@@ -94,13 +94,24 @@ extension TLSSession {
     }
   }
 
-  /// A record of a handshake begins with 22; OpenSSL refuses all others.
+  /// A record of a handshake begins with 22; OpenSSL refuses all others. A client may get
+  /// an alert first, a server plain HTTP.
   private mutating func recognise(_ first: UInt8) throws(TLSError) {
-    if first >= UInt8(ascii: "A") && first <= UInt8(ascii: "Z") {
+    // SAFETY: the session is alive.
+    let isServer = unsafe SSL_is_server(ssl) == 1
+    if isServer && first >= UInt8(ascii: "A") && first <= UInt8(ascii: "Z") {
       state = .failed
       throw .plainHTTP
     }
+    if !isServer && first != Self.handshakeRecord && first != Self.alertRecord {
+      state = .failed
+      throw .notTLS
+    }
   }
+
+  /// Content types of records (RFC 8446 §5.1).
+  private static let handshakeRecord: UInt8 = 22
+  private static let alertRecord: UInt8 = 21
 
   private mutating func readRecords(
     into plaintext: inout OutputSpan<UInt8>
@@ -185,8 +196,7 @@ extension TLSSession {
   private func failure() -> TLSError {
     let error = OpenSSLError.takeCause()
     if let code = error.peerAlert {
-      // SAFETY: a static string of OpenSSL's.
-      return .peerAlert(code: code, unsafe String(cString: SSL_alert_desc_string_long(Int32(code))))
+      return .peerAlert(code: code, Self.alertName(code))
     }
     if state == .established { return .record(error.text) }
     if error.is(SSL_R_CERTIFICATE_VERIFY_FAILED) {
@@ -201,6 +211,19 @@ extension TLSSession {
     if error.is(SSL_R_HTTP_REQUEST) || error.is(SSL_R_HTTPS_PROXY_REQUEST) { return .notTLS }
     if error.is(SSL_R_WRONG_VERSION_NUMBER) && byteCount <= 16 { return .notTLS }
     return .handshake(error.text)
+  }
+}
+
+extension TLSSession {
+  /// As in RFC 8446 §6, in words.
+  private static func alertName(_ code: UInt8) -> String {
+    switch code {
+    // OpenSSL has no words for these.
+    case 109: "missing extension"
+    case 116: "certificate required"
+    // SAFETY: a static string of OpenSSL's.
+    default: unsafe String(cString: SSL_alert_desc_string_long(Int32(code)))
+    }
   }
 }
 

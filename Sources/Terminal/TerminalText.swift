@@ -8,6 +8,17 @@ package enum TerminalText {
   ///
   /// - Complexity: O(*n*). The result takes at most six times as many bytes.
   package static func printable(_ text: String) -> String {
+    printable(text, where: isHarmless)
+  }
+
+  /// The same on one line: with newlines and tabs replaced too.
+  package static func printableLine(_ text: String) -> String {
+    printable(text) { isHarmless($0) && $0 != "\n" && $0 != "\t" }
+  }
+
+  private static func printable(
+    _ text: String, where isHarmless: (Unicode.Scalar) -> Bool
+  ) -> String {
     guard text.unicodeScalars.contains(where: { !isHarmless($0) }) else { return text }
     var printable = ""
     for scalar in text.unicodeScalars {

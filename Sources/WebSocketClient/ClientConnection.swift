@@ -6,13 +6,17 @@ package import WebSocketCore
 /// The usual size of what is gathered for one send.
 let framesBytes = 64 * 1024
 
+/// What may be queued of pongs for a peer that doesn't read.
+let pongBytesMax = 16 * 1024
+
 /// Limits and deadlines of all connections.
 package struct ClientOptions: Sendable {
   /// What is taken of a message.
   package var messageLimits = MessageLimits(messageBytesMax: 64 << 20, fragmentsMax: 1 << 20)
   /// For the connection, TLS and the opening handshake together.
   package var openingMilliseconds: UInt64 = 10_000
-  /// For the peer's close frame, and then for its FIN.
+  /// For the peer's close frame, and then for its FIN; anew as long as the peer takes some
+  /// of what was sent before.
   package var closingMilliseconds: UInt64 = 5_000
 
   package init() {}
@@ -63,6 +67,14 @@ struct ClientConnection: ~Copyable {
   var tls: TLSLayer?
   var reader: MessageReader
   var closing = CloseMachine()
+  /// Queued since the queue was last found empty.
+  var pongBytes = 0
+  /// The answer to the last ping, put off until the queue is empty.
+  var owedPong: [UInt8]?
+  /// Nothing is received.
+  var isPaused = false
+  /// What the peer had not taken of our output at the last deadline.
+  var untakenBytes = Int.max
   /// What it will have come to when the transport has ended.
   var end: ClientEnd?
 
@@ -72,7 +84,10 @@ struct ClientConnection: ~Copyable {
     reader = MessageReader(role: .client, limits: limits)
   }
 
-  enum Stage: UInt8 {
+  /// A close frame was sent, or has come.
+  var isClosing: Bool { stage > .opening && !closing.maySend }
+
+  enum Stage: UInt8, Comparable {
     /// There is no connection yet, or no TLS.
     case connecting
     /// The request is sent.
@@ -81,10 +96,14 @@ struct ClientConnection: ~Copyable {
     case open
     /// Everything is said: input is dropped until the peer's FIN.
     case ending
+
+    static func < (left: Stage, right: Stage) -> Bool { left.rawValue < right.rawValue }
   }
 
   final class OpeningHandshake {
     var response: OpeningResponseReader
+    /// The server has refused, and the deadline is that of its words about it.
+    var awaitsBody = false
 
     init(_ request: ClientUpgradeRequest) {
       response = OpeningResponseReader(request)

@@ -56,6 +56,7 @@ extension Clients {
     if let opening = connections[slot].opening {
       do throws(OpeningError) {
         guard let (upgrade, head) = try opening.response.read(bytes.span, from: &position) else {
+          if opening.response.refusal != nil { awaitRefusalBody(on: token) }
           return
         }
         opened(token, upgrade, head, &handler)
@@ -74,7 +75,7 @@ extension Clients {
       case .assembledMessage(let kind, let payload):
         handler.received(kind, payload.span, on: token, in: &self)
       case .ping(let payload):
-        if connections[slot].closing.maySend { append(.pong, payload.span, to: token) }
+        pong(payload, to: token)
         handler.pinged(payload, on: token, in: &self)
       case .pong(let payload):
         handler.ponged(payload, on: token, in: &self)
@@ -84,6 +85,13 @@ extension Clients {
         fail(token, violation)
       }
     }
+  }
+
+  /// The server has refused, and its words about it are still to come: not for long.
+  private mutating func awaitRefusalBody(on token: Token) {
+    guard let opening = connections[Int(token.slot)].opening, !opening.awaitsBody else { return }
+    opening.awaitsBody = true
+    loop.setTimer(on: token, after: min(options.openingMilliseconds, 1000))
   }
 
   private mutating func opened<Handler: ClientHandler & ~Copyable>(
@@ -104,8 +112,8 @@ extension Clients {
     let slot = Int(token.slot)
     let end: ClientEnd =
       switch connections[slot].stage {
-      case .connecting: .endedEarly(ofAnswer: false)
-      case .opening: .endedEarly(ofAnswer: connections[slot].opening?.response.isEmpty == false)
+      case .connecting: .endedEarly(.tlsHandshake, nil)
+      case .opening: openingEnd(of: slot, nil)
       case .open: .lost(nil)
       case .ending: connections[slot].end ?? .lost(nil)
       }
@@ -121,19 +129,39 @@ extension Clients {
     let end: ClientEnd =
       switch connections[slot].stage {
       case .connecting where connections[slot].tls == nil: .notConnected(error)
-      case .connecting, .opening, .open: .lost(error)
+      case .connecting: .endedEarly(.tlsHandshake, error)
+      case .opening: openingEnd(of: slot, error)
+      case .open: .lost(error)
       case .ending: connections[slot].end ?? .lost(error)
       }
     self.end(token, end, &handler)
+  }
+
+  /// The transport has ended before the server's answer did.
+  private func openingEnd(of slot: Int, _ error: SystemError?) -> ClientEnd {
+    guard let opening = connections[slot].opening else { return .endedEarly(.request, error) }
+    if let refusal = opening.response.refusal { return .notOpened(refusal) }
+    return .endedEarly(opening.response.isEmpty ? .request : .answer, error)
   }
 
   mutating func deadlinePassed<Handler: ClientHandler & ~Copyable>(
     _ token: Token, _ handler: inout Handler
   ) {
     let slot = Int(token.slot)
+    if connections[slot].isClosing {
+      let untaken = loop.untakenBytes(on: token)
+      if untaken > 0 && untaken < connections[slot].untakenBytes {
+        connections[slot].untakenBytes = untaken
+        setCloseDeadline(token)
+        return
+      }
+    }
     let end: ClientEnd =
       switch connections[slot].stage {
-      case .connecting, .opening: .openingTimedOut
+      case .connecting where connections[slot].tls == nil: .notConnected(.timedOut)
+      case .connecting: .openingTimedOut
+      case .opening:
+        connections[slot].opening?.response.refusal.map { .notOpened($0) } ?? .openingTimedOut
       case .open: .closingTimedOut
       case .ending: connections[slot].end ?? .closingTimedOut
       }
@@ -175,7 +203,10 @@ extension Clients {
     }
     guard contains(token) else { return }
     if let failure {
-      end(token, connections[slot].end ?? .tls(failure), &handler)
+      let end =
+        connections[slot].end
+        ?? (connections[slot].stage == .open ? .tlsBroken(failure) : .tls(failure))
+      self.end(token, end, &handler)
     } else if outcome == .closed {
       endOfStream(token, &handler)
     }

@@ -18,6 +18,22 @@ extension Clients {
     return true
   }
 
+  /// Sends a message of `count` bytes that `fill` appends.
+  @discardableResult
+  package mutating func send(
+    _ kind: MessageKind, count: Int, on token: Token,
+    fill: (inout OutputSpan<UInt8>) -> Void
+  ) -> Bool {
+    guard maySend(on: token) else { return false }
+    beginFrame(to: token)
+    let key = maskingKeys.next()
+    frames.append(atMost: FrameWriter.headerBytesMax + count) { output in
+      FrameWriter.append(kind.opcode, count: count, maskingKey: key, to: &output, fill: fill)
+    }
+    endFrame()
+    return true
+  }
+
   /// Sends a ping with at most 125 bytes.
   @discardableResult
   package mutating func ping(_ payload: Span<UInt8>, on token: Token) -> Bool {
@@ -39,6 +55,9 @@ extension Clients {
     }
   }
 
+  /// What is sent is gathered to so many bytes at most, before it is given to the kernel.
+  package static var gatheredBytesMax: Int { framesBytes }
+
   /// Bytes that the kernel has not taken yet.
   package func queuedBytes(on token: Token) -> Int {
     loop.queuedBytes(on: token) + (framesAre(of: token) ? frames.count : 0)
@@ -50,15 +69,45 @@ extension Clients {
       && connections[slot].closing.maySend
   }
 
-  mutating func append(_ opcode: Opcode, _ payload: Span<UInt8>, to token: Token) {
-    if !framesAre(of: token) {
-      flushFrames()
-      framesOwner = token
+  /// Answers a ping. Of a peer that pings and does not read, only the last one of many
+  /// is answered (RFC 6455 §5.5.3), when it reads again.
+  mutating func pong(_ payload: [UInt8], to token: Token) {
+    let slot = Int(token.slot)
+    guard connections[slot].closing.maySend else { return }
+    if loop.queuedBytes(on: token) == 0 { connections[slot].pongBytes = 0 }
+    if connections[slot].pongBytes > pongBytesMax {
+      connections[slot].owedPong = payload
+      return
     }
+    connections[slot].pongBytes += payload.count + FrameWriter.headerBytesMax
+    append(.pong, payload.span, to: token)
+  }
+
+  mutating func drained<Handler: ClientHandler & ~Copyable>(
+    _ token: Token, _ handler: inout Handler
+  ) {
+    guard contains(token), connections[Int(token.slot)].stage == .open else { return }
+    if let payload = connections[Int(token.slot)].owedPong.take() { pong(payload, to: token) }
+    handler.drained(token, in: &self)
+  }
+
+  mutating func append(_ opcode: Opcode, _ payload: Span<UInt8>, to token: Token) {
+    beginFrame(to: token)
     let key = maskingKeys.next()
     frames.append(atMost: FrameWriter.headerBytesMax + payload.count) { output in
       FrameWriter.append(opcode, payload: payload, maskingKey: key, to: &output)
     }
+    endFrame()
+  }
+
+  private mutating func beginFrame(to token: Token) {
+    if !framesAre(of: token) {
+      flushFrames()
+      framesOwner = token
+    }
+  }
+
+  private mutating func endFrame() {
     if frames.count > framesBytes { flushFrames() }
   }
 
@@ -109,7 +158,9 @@ extension Clients {
       sendClose(code, reason, to: token)
       finish(token)
     }
-    loop.setTimer(on: token, after: options.closingMilliseconds)
+    // A paused connection would not hear of the peer's answer.
+    loop.resumeReceiving(on: token)
+    setCloseDeadline(token)
   }
 
   /// Both have sent a close frame. It is the server's to end the connection (RFC 6455

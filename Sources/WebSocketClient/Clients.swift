@@ -61,7 +61,11 @@ package struct Clients: ~Copyable {
   private mutating func open(_ target: ClientTarget, on token: Token) {
     connections.insert(
       ClientConnection(token, target, options.messageLimits), at: Int(token.slot))
-    loop.setTimer(on: token, after: options.openingMilliseconds)
+    // The loop's clock stands still within an iteration, and finding out the address
+    // may have taken longer than the deadline.
+    let stood = MonotonicClock.milliseconds() - loop.now
+    let milliseconds = options.openingMilliseconds
+    loop.setTimer(on: token, after: max(milliseconds, milliseconds &+ stood))
   }
 
   /// A timer of the handler's own.
@@ -88,13 +92,34 @@ package struct Clients: ~Copyable {
     try loop.makeWaker()
   }
 
-  /// Nothing is received from this connection until resumed.
+  /// Nothing is received from this connection until resumed, or closed; but messages
+  /// that have come with the one that is being handled are still told.
+  /// A closing handshake is then not waited for: the deadline begins anew when resumed.
   package mutating func pauseReceiving(on token: Token) {
+    guard contains(token) else { return }
+    let slot = Int(token.slot)
+    connections[slot].isPaused = true
     loop.pauseReceiving(on: token)
+    if connections[slot].isClosing { loop.cancelTimer(on: token) }
   }
 
   package mutating func resumeReceiving(on token: Token) {
+    guard contains(token) else { return }
+    connections[Int(token.slot)].isPaused = false
     loop.resumeReceiving(on: token)
+    postponeCloseDeadline(of: token)
+  }
+
+  /// Begins the deadline of a closing handshake anew, for a peer that does something else
+  /// of use first.
+  package mutating func postponeCloseDeadline(of token: Token) {
+    guard contains(token), connections[Int(token.slot)].isClosing else { return }
+    setCloseDeadline(token)
+  }
+
+  mutating func setCloseDeadline(_ token: Token) {
+    if connections[Int(token.slot)].isPaused { return }
+    loop.setTimer(on: token, after: options.closingMilliseconds)
   }
 
   /// Sleeps until something has happened.
@@ -124,7 +149,7 @@ package struct Clients: ~Copyable {
       case .closed(let token, let error):
         closed(token, error, &handler)
       case .sent(let token):
-        if contains(token) { handler.drained(token, in: &self) }
+        drained(token, &handler)
       case .fired(let token):
         if contains(token) {
           deadlinePassed(token, &handler)
@@ -179,7 +204,9 @@ package protocol ClientHandler: ~Copyable {
   /// A ping, which has been answered.
   mutating func pinged(_ payload: [UInt8], on token: Token, in clients: inout Clients)
   mutating func ponged(_ payload: [UInt8], on token: Token, in clients: inout Clients)
-  /// All that was queued has been taken by the kernel.
+  /// All that was queued has been taken by the kernel. Told only when it has not taken
+  /// all of it at once, as it can't have while ``Clients/queuedBytes(on:)`` is over
+  /// ``Clients/gatheredBytesMax``.
   mutating func drained(_ token: Token, in clients: inout Clients)
   /// The connection is no more.
   mutating func ended(_ token: Token, _ end: ClientEnd, in clients: inout Clients)

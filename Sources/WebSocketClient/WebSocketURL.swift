@@ -21,9 +21,12 @@ package struct WebSocketURL: Hashable, Sendable {
   package let authority: String
   /// Path and query, in origin form.
   package let target: String
-  /// `user:password` from the URL, decoded, for Basic authentication (RFC 7617).
+  /// `user:password` from the URL, decoded, for Basic authentication (RFC 7617). The
+  /// colon is there even without a password.
   package let userInformation: String?
 
+  // With a combining mark behind it, a delimiter is part of another Character. So
+  // delimiters are looked for among the scalars.
   package init(parsing text: String) throws(WebSocketURLError) {
     func fail(_ problem: String) -> WebSocketURLError { WebSocketURLError(text, problem) }
 
@@ -39,15 +42,13 @@ package struct WebSocketURL: Hashable, Sendable {
       throw fail("the scheme '\(scheme)' is none of ws, wss and ws+unix")
     }
 
-    let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
-    target = try Self.target(String(rest[end...]), of: text)
+    let end =
+      rest.unicodeScalars.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+    target = try Self.target(rest[end...], of: text)
     var host = String(rest[..<end])
-    if let at = host.lastIndex(of: "@") {
-      guard let decoded = PercentEncoding.decode(host[..<at]) else {
-        throw fail("the user information is not percent-encoded")
-      }
-      userInformation = String(decoding: decoded, as: UTF8.self)
-      host = String(host[host.index(after: at)...])
+    if let at = host.unicodeScalars.lastIndex(of: "@") {
+      userInformation = try Self.userInformation(host[..<at], of: text)
+      host = String(host[host.unicodeScalars.index(after: at)...])
     } else {
       userInformation = nil
     }
@@ -77,7 +78,8 @@ package struct WebSocketURL: Hashable, Sendable {
 
   /// `PATH` or `PATH:/target`. A `//` in front of the path is no part of it.
   private init(unixSocket rest: Substring, of text: String) throws(WebSocketURLError) {
-    let address = rest.hasPrefix("//") ? rest.dropFirst(2) : rest
+    var address = rest.unicodeScalars
+    if address.starts(with: "//".unicodeScalars) { address.removeFirst(2) }
     let colon = address.firstIndex(of: ":") ?? address.endIndex
     let path = String(address[..<colon])
     // sun_path holds 108 bytes with its terminator (unix(7)).
@@ -88,29 +90,38 @@ package struct WebSocketURL: Hashable, Sendable {
     usesTLS = false
     authority = "localhost"
     userInformation = nil
-    target = try Self.target(String(address[colon...].dropFirst()), of: text)
+    target = try Self.target(Substring(address[colon...].dropFirst()), of: text)
   }
 
   /// Everything before `://`, or `ws+unix:`; `ws` where there is neither.
   private static func splitScheme(_ text: String) -> (String, Substring) {
-    let scheme = text.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
-    let rest = text[scheme.endIndex...]
-    if rest.hasPrefix("://") { return (scheme.lowercased(), rest.dropFirst(3)) }
-    if rest.hasPrefix(":") && scheme.lowercased() == "ws+unix" {
-      return ("ws+unix", rest.dropFirst())
-    }
+    let end = text.utf8.firstIndex { !$0.isTokenByte } ?? text.endIndex
+    let scheme = text[..<end].lowercased()
+    let rest = text[end...].unicodeScalars
+    if rest.starts(with: "://".unicodeScalars) { return (scheme, Substring(rest.dropFirst(3))) }
+    if scheme == "ws+unix" && rest.first == ":" { return (scheme, Substring(rest.dropFirst())) }
     return ("ws", text[...])
+  }
+
+  private static func userInformation(
+    _ text: Substring, of url: String
+  ) throws(WebSocketURLError) -> String? {
+    if text.isEmpty { return nil }
+    guard let bytes = PercentEncoding.decode(text),
+      let decoded = String(validating: bytes, as: UTF8.self)
+    else { throw WebSocketURLError(url, "the user information is not percent-encoded UTF-8") }
+    return text.utf8.contains(UInt8(ascii: ":")) ? decoded : decoded + ":"
   }
 
   /// Origin form. What a target can't hold as it is, such as a space or an umlaut, is
   /// percent-encoded.
   private static func target(
-    _ text: String, of url: String
+    _ text: Substring, of url: String
   ) throws(WebSocketURLError) -> String {
-    if text.contains("#") {
+    if text.utf8.contains(UInt8(ascii: "#")) {
       throw WebSocketURLError(url, "a WebSocket URL has no fragment; write %23 for '#'")
     }
-    var target = text.hasPrefix("/") ? "" : "/"
+    var target = text.utf8.first == UInt8(ascii: "/") ? "" : "/"
     for byte in text.utf8 {
       if 0x21...0x7E ~= byte {
         target.unicodeScalars.append(Unicode.Scalar(byte))

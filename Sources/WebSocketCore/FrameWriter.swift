@@ -16,32 +16,54 @@ package enum FrameWriter {
     _ opcode: Opcode, payload: Span<UInt8>, maskingKey: MaskingKey? = nil,
     to output: inout OutputSpan<UInt8>
   ) {
-    precondition(!opcode.isControl || payload.count <= controlPayloadBytesMax)
+    appendHeader(opcode, payload.count, maskingKey, to: &output)
+    let start = output.count
+    output.append(copying: payload)
+    if let maskingKey { mask(maskingKey, from: start, in: &output) }
+  }
+
+  /// The same for a client, whose payload of `count` bytes `fill` appends: where it is
+  /// made, it is masked.
+  package static func append(
+    _ opcode: Opcode, count: Int, maskingKey: MaskingKey, to output: inout OutputSpan<UInt8>,
+    fill: (inout OutputSpan<UInt8>) -> Void
+  ) {
+    appendHeader(opcode, count, maskingKey, to: &output)
+    let start = output.count
+    fill(&output)
+    precondition(output.count - start == count)
+    mask(maskingKey, from: start, in: &output)
+  }
+
+  private static func appendHeader(
+    _ opcode: Opcode, _ count: Int, _ maskingKey: MaskingKey?, to output: inout OutputSpan<UInt8>
+  ) {
+    precondition(!opcode.isControl || count <= controlPayloadBytesMax)
     let maskBit: UInt8 = maskingKey == nil ? 0 : 0x80
     output.append(0x80 | opcode.rawValue)
-    switch payload.count {
+    switch count {
     case ..<126:
-      output.append(maskBit | UInt8(payload.count))
+      output.append(maskBit | UInt8(count))
     case ..<65_536:
       output.append(maskBit | 126)
-      output.append(UInt8(payload.count >> 8))
-      output.append(UInt8(payload.count & 0xFF))
+      output.append(UInt8(count >> 8))
+      output.append(UInt8(count & 0xFF))
     default:
       output.append(maskBit | 127)
       for shift in stride(from: 56, through: 0, by: -8) {
-        output.append(UInt8(truncatingIfNeeded: payload.count >> shift))
+        output.append(UInt8(truncatingIfNeeded: count >> shift))
       }
     }
-    guard let maskingKey else {
-      output.append(copying: payload)
-      return
-    }
+    guard let maskingKey else { return }
     let key = UInt32(littleEndian: maskingKey.rawValue)
     for shift: UInt32 in [0, 8, 16, 24] { output.append(UInt8(truncatingIfNeeded: key >> shift)) }
-    let start = output.count
-    output.append(copying: payload)
+  }
+
+  private static func mask(
+    _ key: MaskingKey, from start: Int, in output: inout OutputSpan<UInt8>
+  ) {
     var written = output.mutableSpan
-    applyMask(maskingKey, phase: 0, to: &written, in: start..<(start + payload.count))
+    applyMask(key, phase: 0, to: &written, in: start..<written.count)
   }
 
   /// The payload of a close frame (§5.5.1): the code, then as much of the

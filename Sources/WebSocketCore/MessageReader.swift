@@ -34,7 +34,8 @@ package struct MessageReader: ~Copyable {
     case header, payload, finished
   }
 
-  private let limits: MessageLimits
+  /// May change at any time; counts from the next frame's header on.
+  package var limits: MessageLimits
   private let role: Role
   private var phase = Phase.header
 
@@ -105,26 +106,29 @@ package struct MessageReader: ~Copyable {
     }
   }
 
-  /// What most input begins with: a message of at most 125 bytes in one masked
-  /// frame that has come whole. Such a header has nothing to check but that it
-  /// is one. Returns its payload's range and moves behind it; nil, and nothing
-  /// has happened, for anything else.
+  /// What most input begins with: a message of at most 125 bytes in one frame
+  /// that has come whole, masked as the role wants it. Such a header has nothing
+  /// to check but that it is one. Returns its payload's range and moves behind
+  /// it; nil, and nothing has happened, for anything else.
   @inline(__always)
   private mutating func wholeMessageHeader(
     in bytes: Span<UInt8>, from position: inout Int
   ) -> Range<Int>? {
-    guard role == .server, phase == .header, partialHeaderCount == 0, fragments == 0,
+    guard phase == .header, partialHeaderCount == 0, fragments == 0,
       bytes.count - position >= 6
     else { return nil }
+    let (maskBit, headerCount) = role == .server ? (0x80, 6) : (0, 2)
     let first = bytes[position]
-    let count = Int(bytes[position + 1]) - 0x80
+    let count = Int(bytes[position + 1]) - maskBit
     guard first == 0x81 || first == 0x82, 0...125 ~= count, count <= limits.messageBytesMax,
-      bytes.count - position >= 6 + count
+      bytes.count - position >= headerCount + count
     else { return nil }
     kind = first == 0x81 ? .text : .binary
-    maskingKey = MaskingKey(
-      bytes[position + 2], bytes[position + 3], bytes[position + 4], bytes[position + 5])
-    position += 6 + count
+    if role == .server {
+      maskingKey = MaskingKey(
+        bytes[position + 2], bytes[position + 3], bytes[position + 4], bytes[position + 5])
+    }
+    position += headerCount + count
     return (position - count)..<position
   }
 
@@ -245,7 +249,8 @@ extension MessageReader {
       let key = 2 + extended
       maskingKey = MaskingKey(header[key], header[key + 1], header[key + 2], header[key + 3])
     }
-    if !opcode.isControl && length > UInt64(limits.messageBytesMax - message.count) {
+    // Less than what has come already when the limit was lowered meanwhile.
+    if !opcode.isControl && length > UInt64(max(0, limits.messageBytesMax - message.count)) {
       throw .messageTooBig
     }
     payloadCount = Int(length)
@@ -284,8 +289,10 @@ extension MessageReader {
   private mutating func reserve(_ count: Int) {
     let needed = message.count + count
     if needed <= message.capacity { return }
+    // Of this frame at least, which was allowed if the limit was lowered since.
+    let frameBytesLeft = payloadCount - payloadReceived
     let messageBytesLeft =
-      isFinal ? payloadCount - payloadReceived : limits.messageBytesMax - needed
+      isFinal ? frameBytesLeft : max(frameBytesLeft, limits.messageBytesMax - needed)
     message.reserveCapacity(min(max(needed, 2 * message.capacity), needed + messageBytesLeft))
   }
 

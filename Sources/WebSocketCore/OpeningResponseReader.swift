@@ -2,18 +2,28 @@ package import HTTPCore
 
 /// Reads the answer to a client's opening handshake, as it arrives (RFC 6455 §4.1).
 /// Bounded by the limits given; after it has thrown, it must not be used again.
+///
+/// A refusal is thrown with the beginning of what it says in words, so it may come some
+/// time after its head: until then it is in ``refusal``, for when the connection ends or
+/// the time is up.
 package struct OpeningResponseReader: ~Copyable {
   private let request: ClientUpgradeRequest
   private var parser: ResponseHeadParser
   private var interimResponsesLeft = 8
+  private var refused: (error: ClientHandshakeError, head: ResponseHead, text: RefusalText)?
 
   package init(_ request: ClientUpgradeRequest, limits: HTTPLimits = HTTPLimits()) {
     self.request = request
     parser = ResponseHeadParser(limits: limits)
   }
 
-  /// Nothing has come yet.
+  /// Nothing of the answer has come yet, after what interim responses there were.
   package var isEmpty: Bool { parser.isEmpty }
+
+  /// The server has refused; the text is what has come of it.
+  package var refusal: OpeningError? {
+    refused.map { .notAccepted($0.error, $0.head, text: $0.text.line) }
+  }
 
   /// Takes bytes from `position` on, which it moves behind the response. Nil while that
   /// is not whole. What follows it is frames.
@@ -21,6 +31,13 @@ package struct OpeningResponseReader: ~Copyable {
     _ bytes: Span<UInt8>, from position: inout Int
   ) throws(OpeningError) -> (upgrade: AcceptedUpgrade, head: ResponseHead)? {
     while position < bytes.count {
+      if refused != nil {
+        try readRefusal(bytes.extracting(position..<bytes.count))
+        position = bytes.count
+        return nil
+      }
+      // An alert is what a TLS server has for a plain request (RFC 8446 §6).
+      if parser.isEmpty && bytes[position] == 0x15 { throw .tls }
       let head: ResponseHead?
       do {
         let consumed: Int
@@ -39,10 +56,16 @@ package struct OpeningResponseReader: ~Copyable {
       do {
         return (try ClientHandshake.validate(head, to: request), head)
       } catch {
-        throw .notAccepted(error, head)
+        guard let text = RefusalText(head) else { throw .notAccepted(error, head, text: "") }
+        refused = (error, head, text)
       }
     }
     return nil
+  }
+
+  private mutating func readRefusal(_ bytes: Span<UInt8>) throws(OpeningError) {
+    refused?.text.add(bytes)
+    if let refusal, refused?.text.isComplete == true { throw refusal }
   }
 }
 
@@ -50,17 +73,21 @@ package struct OpeningResponseReader: ~Copyable {
 package enum OpeningError: Error, Sendable, CustomStringConvertible {
   /// Not HTTP/1.1, or over a limit.
   case malformed(HTTPError)
+  /// Not HTTP, but TLS.
+  case tls
   /// One interim response after the other.
   case tooManyInterimResponses
-  /// The server has refused, or agreed to something else.
-  case notAccepted(ClientHandshakeError, ResponseHead)
+  /// The server has refused, or agreed to something else. The text is the beginning of what
+  /// it said about that, on one line; empty if it said nothing.
+  case notAccepted(ClientHandshakeError, ResponseHead, text: String)
 
   /// For people. May quote the server.
   package var description: String {
     switch self {
     case .malformed(let error): "the server's answer is not usable HTTP: \(error.reason)"
+    case .tls: "this port speaks TLS"
     case .tooManyInterimResponses: "the server sends one interim response after the other"
-    case .notAccepted(let error, _): "\(error)"
+    case .notAccepted(let error, _, let text): "\(error)" + (text.isEmpty ? "" : ": \(text)")
     }
   }
 }
@@ -83,12 +110,16 @@ extension ClientHandshakeError: CustomStringConvertible {
     case .unsupportedVersion(let supported):
       "the server doesn't speak this protocol version (426), but "
         + supported.joined(separator: ", ")
+    case .refused(let status) where 200...299 ~= status.rawValue:
+      "the server answered \(status) instead of upgrading: this is no WebSocket"
     case .refused(let status): "the server refused: \(status)"
     case .wrongHTTPVersion: "the server upgrades in another version of HTTP than 1.1"
     case .wrongUpgrade: "the server's 101 doesn't upgrade to websocket"
     case .wrongConnection: "the server's 101 has no Connection: Upgrade"
     case .wrongAccept:
       "the server's Sec-WebSocket-Accept is missing or wrong: it doesn't speak WebSocket"
+    case .unexpectedSubprotocol(let names) where names.utf8.contains(UInt8(ascii: ",")):
+      "the server chose more than one subprotocol: '\(names)'"
     case .unexpectedSubprotocol(let name):
       "the server chose the subprotocol '\(name)', which was not asked for"
     case .malformedExtensions: "the server's Sec-WebSocket-Extensions is malformed"

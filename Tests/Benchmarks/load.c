@@ -10,8 +10,8 @@
 // Others: --seconds 5, --warm-up 1, --pid PID for the server's CPU time, its children's included.
 //
 // echo: each connection has so many messages under way, and sends the next one for each that
-// comes back. broadcast: one more connection publishes; a message is under way until every
-// subscriber has it, and each copy counts. connect: so many connections at a time, each opened,
+// comes back. broadcast: one more connection publishes so many messages at once, and the next
+// when every subscriber has all of them; each copy counts. connect: so many connections at a time, each opened,
 // upgraded and closed with a close frame; latency is until the server's handshake has come.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -323,7 +323,8 @@ static void run(uint64_t deadline, bool is_sending, bool (*is_done)(void)) {
       if (events[index].events & ~(uint32_t)EPOLLOUT) receive(connection);
       if (is_sending && !is_broadcast && !is_connect) send_messages(connection);
     }
-    if (is_sending && is_broadcast) send_messages(publisher);
+    if (is_sending && is_broadcast && publisher->received == publisher->sent)
+      send_messages(publisher);
   }
 }
 

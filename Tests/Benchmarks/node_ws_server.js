@@ -2,13 +2,20 @@
 // writes them. Prints one line with its address once it accepts connections.
 //
 //     NODE_PATH=/usr/share/nodejs node node_ws_server.js
+//
+// With TLS_CERTIFICATE and TLS_KEY, names of PEM files, it speaks TLS.
 
 'use strict';
 
-const { createServer } = require('http');
+const { readFileSync } = require('fs');
+const http = require('http');
+const https = require('https');
 const { WebSocket, WebSocketServer } = require('ws');
 
-const server = createServer();
+const { TLS_CERTIFICATE: cert, TLS_KEY: key } = process.env;
+const server = cert
+  ? https.createServer({ cert: readFileSync(cert), key: readFileSync(key) })
+  : http.createServer();
 const wss = new WebSocketServer({ server, perMessageDeflate: false });
 
 /** Path → its subscribers. */
@@ -44,5 +51,5 @@ wss.on('connection', function connection(ws, request) {
 });
 
 server.listen(0, '127.0.0.1', () => {
-  console.log(`node-ws: listening on http://127.0.0.1:${server.address().port}/`);
+  console.log(`node-ws: listening on ${cert ? 'https' : 'http'}://127.0.0.1:${server.address().port}/`);
 });

@@ -272,5 +272,5 @@ def counters(server):
     """Ends the server; what it has counted, by name."""
     server.signal()
     server.wait()
-    line = re.search(r"stopped: (.*)", server.stderr)[1]
-    return {name.strip(): int(count) for count, name in re.findall(r"(\d+) ([^,;]+)", line)}
+    (line,) = server.wait_for_log("stopped")
+    return {name: count for name, count in line.items() if isinstance(count, int)}

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import abuse
+import misbehaving
 import pytest
 import sluice
 import wire
@@ -124,6 +125,41 @@ def dial():
     yield open_one
     for connection in connections:
         connection.socket.close()
+
+
+@pytest.fixture
+def misbehaving_server():
+    """misbehaving_server(script, …): a misbehaving.Server for this test."""
+    servers = []
+
+    def start(*arguments, **options):
+        servers.append(misbehaving.Server(*arguments, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def connect_command():
+    """connect_command(url, "--flag", …, input=b"…"): runs `sluice connect` to its end,
+    which gives its returncode, its stdout in bytes and its stderr as text."""
+
+    def run(*arguments, input=b"", timeout_s=20, **options):
+        done = subprocess.run(
+            [sluice.BINARY, "connect", *arguments],
+            input=input,
+            capture_output=True,
+            timeout=timeout_s,
+            env=sluice.ENVIRONMENT,
+            **options,
+        )
+        done.stderr = done.stderr.decode()
+        assert not sluice.CRASH.search(done.stderr), done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Starting, watching and stopping a gateway."""
 
+import json
 import os
 import re
 import select
@@ -48,9 +49,12 @@ class Address(NamedTuple):
 
 
 class Server:
-    """A `sluice serve` process. Stopping it checks that it ended as it should."""
+    """A `sluice serve` process. Stopping it checks that it ended as it should.
 
-    def __init__(self, *flags, listen=("127.0.0.1:0",), environment=None):
+    `stderr` is a descriptor of the test's own for its standard error, which is then not
+    looked at here."""
+
+    def __init__(self, *flags, listen=("127.0.0.1:0",), environment=None, stderr=None):
         if not BINARY.exists():
             raise RuntimeError(f"{BINARY} is not there: run 'make build', or set SLUICE_BINARY")
         listeners = [word for address in listen for word in ("--listen", address)]
@@ -59,7 +63,7 @@ class Server:
             [BINARY, "serve", *listeners, *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=self.stderr_file,
+            stderr=self.stderr_file if stderr is None else stderr,
             bufsize=0,
             env={**ENVIRONMENT, **(environment or {})},
         )
@@ -120,6 +124,25 @@ class Server:
     def stderr(self):
         size = os.fstat(self.stderr_file.fileno()).st_size
         return os.pread(self.stderr_file.fileno(), size, 0).decode(errors="replace")
+
+    @property
+    def log(self):
+        """The whole lines so far, with --log-format json, which is what a file gets."""
+        return [json.loads(line) for line in self.stderr.split("\n")[:-1]]
+
+    def wait_for_log(self, message, count=1, deadline_s=5, **fields):
+        """Waits for so many lines with this message and these fields; all of those."""
+        deadline = time.monotonic() + deadline_s
+        while True:
+            lines = [
+                line
+                for line in self.log
+                if line["message"] == message and line.items() >= fields.items()
+            ]
+            if len(lines) >= count:
+                return lines
+            assert time.monotonic() < deadline, f"no {message!r} with {fields}: {self.stderr}"
+            time.sleep(0.01)
 
     @property
     def running(self):

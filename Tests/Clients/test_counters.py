@@ -7,7 +7,7 @@ from abuse import counters
 from wire import BINARY, CONTINUATION, PING, TEXT, Connection, Ended, frame
 
 # What is counted always: that connections came, upgraded, and what they sent.
-TOTALS = {"connections", "WebSockets", "messages"}
+TOTALS = {"connections", "websockets", "messages"}
 
 
 def request(*lines, target="/"):
@@ -16,6 +16,14 @@ def request(*lines, target="/"):
             client.request("GET", target, *lines)
             client.response()
             assert client.at_end()
+
+    return act
+
+
+def handshake(*lines, target="/echo"):
+    def act(server):
+        with Connection(server, timeout_s=5) as client:
+            assert client.upgrade(target, *lines).status in (403, 404)
 
     return act
 
@@ -57,39 +65,41 @@ def one_too_many(server):
 
 
 CASES = {
-    "oversized head": (["--max-head-size", "256"], request("X: " + "a" * 300), "oversized requests"),
-    "too many fields": (["--max-header-fields", "2"], request("A: 1", "B: 2"), "oversized requests"),
-    "malformed request": ([], request("no colon"), "protocol violations"),
+    "oversized head": (["--max-head-size", "256"], request("X: " + "a" * 300), "oversized_request"),
+    "too many fields": (["--max-header-fields", "2"], request("A: 1", "B: 2"), "oversized_request"),
+    "malformed request": ([], request("no colon"), "protocol_violation"),
     "oversized message": (
         *(["--max-message-size", "10"], frames(frame(BINARY, bytes(11)))),
-        "oversized messages",
+        "oversized_message",
     ),
     "too many fragments": (
         ["--max-fragments", "2"],
         frames(frame(TEXT, fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION)),
-        "over-fragmented messages",
+        "too_many_fragments",
     ),
     "flood of messages": (
         *(["--max-messages-per-second", "3"], frames(frame(TEXT, b"x") * 8)),
-        "floods of messages",
+        "too_many_messages",
     ),
     "flood of pings": (
         *(["--max-control-frames-per-second", "3"], frames(frame(PING) * 8)),
-        "floods of control frames",
+        "too_many_control_frames",
     ),
-    "reserved bit": ([], frames(frame(TEXT, b"x", rsv=1)), "protocol violations"),
-    "slow request": (["--handshake-timeout", "200ms"], silent_handshake, "request timeouts"),
+    "reserved bit": ([], frames(frame(TEXT, b"x", rsv=1)), "protocol_violation"),
+    "page of another origin": ([], handshake("Origin: https://b.example"), "origin_refused"),
+    "no such endpoint": ([], handshake(target="/nothing"), "handshake_refused"),
+    "slow request": (["--handshake-timeout", "200ms"], silent_handshake, "request_timeout"),
     "no pong": (
         *(["--ping-interval", "100ms", "--pong-timeout", "100ms"], no_pong),
-        "pong timeouts",
+        "pong_timeout",
     ),
     "all places taken": (
         *(["--max-connections", "1"], one_too_many),
-        "refused for too many connections",
+        "too_many_connections",
     ),
     "an address's places taken": (
         *(["--max-connections-per-address", "1"], one_too_many),
-        "refused for too many of an address",
+        "too_many_of_address",
     ),
 }
 
@@ -109,4 +119,4 @@ def test_failed_tls_is_counted(start_server, self_signed):
     with Connection(server, timeout_s=5) as client:
         client.send(b"\x80\x80garbage")
         assert client.at_end()
-    assert counters(server)["TLS errors"] == 1
+    assert counters(server)["tls_error"] == 1

@@ -274,7 +274,7 @@ def test_resumption(start_server, certificate, s_client, tmp_path, flag):
     assert "HTTP/1.1 200 OK" in output
     # A new certificate is no reason to forget everyone.
     server.signal(signal.SIGHUP)
-    server.wait_for_stderr("sluice: certificates reloaded")
+    server.wait_for_stderr("certificates reloaded")
     status, output = s_client(server, flag, "-sess_in", session, send=REQUEST)
     assert status == 0 and "Reused, TLS" in output, output
     # Another server's tickets are worth nothing, and do no harm.
@@ -1254,7 +1254,7 @@ def test_sighup_under_load(start_server, deployed, certificate, successors, auth
     assert failures == []
     expected = {pair.der for pair in (certificate, *successors)}
     assert set.union(*seen) <= expected
-    assert "sluice: certificates reloaded" in server.stderr
+    assert "certificates reloaded" in server.stderr
 
 
 def test_new_certificates_are_noticed(start_server, deployed, successors, tls):
@@ -1264,7 +1264,7 @@ def test_new_certificates_are_noticed(start_server, deployed, successors, tls):
         # Looked at every five seconds.
         wait_until_served(server, tls, successors[0], deadline_s=7)
         assert echoes(client)
-    assert "sluice: certificates reloaded" in server.stderr
+    assert "certificates reloaded" in server.stderr
 
 
 @pytest.mark.parametrize(
@@ -1284,15 +1284,14 @@ def test_a_broken_certificate_is_not_taken(start_server, deployed, successors, t
     broken(deployed)
     server.signal(signal.SIGHUP)
     # One of the two is to blame, and its file is named.
-    stderr = server.wait_for_stderr("sluice: certificates not reloaded, the old ones stay: ")
-    line = stderr.partition("the old ones stay: ")[2].partition("\n")[0]
-    assert str(deployed.certificate) in line or str(deployed.key) in line, stderr
+    (line,) = server.wait_for_log("configuration not reloaded, the old values stay")
+    assert str(deployed.certificate) in line["error"] or str(deployed.key) in line["error"]
     assert served(server, tls) == old
     with Client(server, "/echo", tls) as client:
         assert echoes(client)
         deployed.replace_by(successors[1])
         server.signal(signal.SIGHUP)
-        server.wait_for_stderr("sluice: certificates reloaded")
+        server.wait_for_stderr("certificates reloaded")
         assert served(server, tls) == successors[1].der
         assert echoes(client)
 
@@ -1301,10 +1300,11 @@ def test_a_repaired_certificate_is_noticed(start_server, deployed, successors, t
     """Broken and repaired without a signal."""
     server = start_server(*deployed.flags)
     deployed.certificate.write_text("nonsense\n")
-    stderr = server.wait_for_stderr("not reloaded, the old ones stay: ", deadline_s=7)
-    assert str(deployed.certificate) in stderr
+    not_reloaded = "certificates not reloaded, the old ones stay"
+    (line,) = server.wait_for_log(not_reloaded, deadline_s=7)
+    assert str(deployed.certificate) in line["error"]
     deployed.replace_by(successors[2])
-    server.wait_for_stderr("sluice: certificates reloaded", deadline_s=7)
+    server.wait_for_stderr("certificates reloaded", deadline_s=7)
     assert served(server, tls) == successors[2].der
 
 
@@ -1319,7 +1319,7 @@ def test_new_authorities_of_clients(start_server, certificate, authority, strang
     assert (let_in(server, ours), let_in(server, theirs)) == (True, "UNKNOWN_CA")
     trusted.write_bytes(stranger.file.read_bytes())
     server.signal(signal.SIGHUP)
-    server.wait_for_stderr("sluice: certificates reloaded")
+    server.wait_for_stderr("certificates reloaded")
     assert (let_in(server, ours), let_in(server, theirs)) == ("UNKNOWN_CA", True)
 
 
@@ -1344,8 +1344,9 @@ def test_a_certificate_that_clients_refuse_is_warned_of(
 ):
     pair = authority.issue("doubtful", **options)
     server = start_server(*pair.flags)
-    expected = rf"sluice: warning: certificate file {re.escape(str(pair.certificate))}: {warning}\n"
-    assert re.search(expected, server.stderr), server.stderr
+    (line,) = server.wait_for_log("clients may refuse a certificate", level="warning")
+    expected = rf"certificate file {re.escape(str(pair.certificate))}: {warning}"
+    assert re.fullmatch(expected, line["detail"])
 
 
 # Files that are wrong
@@ -1448,7 +1449,7 @@ def test_a_wrong_file(wrong, case):
     flags = ["--tls-certificate", files[0], *(["--tls-key", files[1]] if files[1] else [])]
     status, stderr = run_to_its_end(*flags)
     assert status == 1, stderr
-    assert f"sluice: {role} {files[blamed]}: " in stderr
+    assert f"{role} {files[blamed]}: " in stderr
     assert words in stderr
 
 
@@ -1468,7 +1469,7 @@ def test_a_wrong_client_authority(wrong, certificate, name, words):
     file = os.path.join(wrong, name)
     status, stderr = run_to_its_end(*certificate.flags, "--tls-client-ca", file)
     assert status == 1, stderr
-    assert f"sluice: {CLIENT_CA} {file}: " in stderr
+    assert f"{CLIENT_CA} {file}: " in stderr
     assert words in stderr
 
 
@@ -1478,7 +1479,7 @@ def test_an_unreadable_file(deployed, index, role):
     deployed[index].chmod(0)
     status, stderr = run_to_its_end(*deployed.flags)
     assert status == 1, stderr
-    assert f"sluice: {role} {deployed[index]}: permission denied; let the user" in stderr
+    assert f"{role} {deployed[index]}: permission denied; let the user" in stderr
 
 
 def test_the_second_certificate_is_checked_too(wrong, certificate):
@@ -1486,7 +1487,7 @@ def test_the_second_certificate_is_checked_too(wrong, certificate):
         *certificate.flags, *Pair(wrong / "server.pem", wrong / "other.key").flags
     )
     assert status == 1, stderr
-    assert f"sluice: {KEY} {wrong / 'other.key'}: " in stderr
+    assert f"{KEY} {wrong / 'other.key'}: " in stderr
     assert str(wrong / "server.pem") in stderr
 
 

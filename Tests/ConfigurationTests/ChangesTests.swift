@@ -38,6 +38,31 @@ struct ChangesTests {
     #expect(try changes(one, "tls-certificate = ['b.pem', 'c.pem']") == ["tls-certificate live"])
     #expect(try changes(one, "") == ["tls-certificate restart"])
     #expect(try changes("", one) == ["tls-certificate restart"])
+    // What goes with them waits with them.
+    #expect(
+      try changes("max-fragments = 5", "\(one)\ntls-key = ['a.key']\ntls-min-version = '1.3'")
+        == [
+          "tls-certificate restart", "tls-key restart", "tls-min-version restart",
+          "max-fragments live",
+        ])
+    #expect(
+      try changes(one, "tls-certificate = ['b.pem']\ntls-min-version = '1.3'")
+        == ["tls-certificate live", "tls-min-version live"])
+  }
+
+  @Test("what is in force after a change that is live in part")
+  func following() throws {
+    let before = try load(
+      ServeOptions.table, file: "max-fragments = 5\nlisten = ['127.0.0.1:1']\norigin = ['*']")
+    let next = try load(
+      ServeOptions.table,
+      file: "max-fragments = 6\nlisten = ['127.0.0.1:2']\ntls-certificate = ['a.pem']")
+    let after = before.following(next)
+    #expect(
+      before.changes(to: after).map(\.name) == ["origin", "max-fragments"])
+    // Those that wait are told again the next time.
+    #expect(after.changes(to: next).map(\.name) == ["listen", "tls-certificate"])
+    #expect(after.following(before).changes(to: before) == [])
   }
 
   @Test("only these need a restart")

@@ -22,7 +22,7 @@ enum Sample {
     help: "Of the shed.")
   static let names = ConfigOption(
     list: "name", .text("name", range: "any", example: "anna"), unset: "nobody",
-    change: .liveWhileSet, help: "Who may come.")
+    change: .liveWhileSet("name"), help: "Who may come.")
   static let loud = ConfigOption(flag: "loud", change: .live, help: "Say more.")
   static let token = ConfigOption<String?>(
     "token", .text("text", range: "", example: "…"), unset: "none", change: .live,

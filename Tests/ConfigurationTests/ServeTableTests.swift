@@ -38,6 +38,8 @@ struct ServeTableTests {
     "pong-timeout": ["1s", "2s", "3s"],
     "close-timeout": ["1s", "2s", "3s"],
     "drain-deadline": ["1s", "2s", "3s"],
+    "log-level": ["trace", "error", "debug"],
+    "log-format": ["json", "text", "logfmt"],
     "config": ["", "", ""],
   ]
 

@@ -94,6 +94,7 @@ struct BenchReportTests {
             "duplicated" : 0,
             "lost" : 0,
             "out_of_order" : 0,
+            "unsent" : 0,
             "wrong_content" : 0,
             "wrong_kind" : 0,
             "wrong_size" : 0
@@ -197,7 +198,6 @@ struct BenchReportTests {
           4711 sluice      4.75 µs  95 %     0 %
 
         client       2.50 µs of CPU per message, busiest thread 50 % busy
-
         """)
   }
 
@@ -220,7 +220,6 @@ struct BenchReportTests {
           4711 sluice   0 %     0 %  12 MiB        210 B   9 MiB        105 B
           4712 sluice   0 %     0 %  12 MiB        210 B   9 MiB        105 B
           total         0 %     0 %  24 MiB        420 B  18 MiB        210 B
-
         """)
   }
 
@@ -255,7 +254,6 @@ struct BenchReportTests {
         errors       1 wrong content, 1,234 lost
 
         warning: beware
-
         """)
   }
 

@@ -41,11 +41,15 @@ required "Preparing the tools" prepare
 if [ -z "${SLUICE_BINARY:-}" ]; then
   required "Release binary" Tests/Support/build.sh
 fi
+required "Conformance client" Tests/Support/build.sh ConformanceClient
 
 part "Swift tests" swift test --disable-xctest
 part "WebSocket and HTTP clients, browser" clients
 part "Conformance, quick sections" Tests/Conformance/run.sh quick
 part "Conformance over TLS, quick sections" Tests/Conformance/run.sh --tls quick
+part "Conformance of the client, quick sections" Tests/Conformance/run-client.sh quick
+part "Conformance of the client over TLS, quick sections" \
+  Tests/Conformance/run-client.sh --tls quick
 
 section "Result"
 if [ ${#failed[@]} -gt 0 ]; then

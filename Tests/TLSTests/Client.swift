@@ -1,4 +1,5 @@
 import COpenSSL
+import TestCertificates
 
 /// OpenSSL's own client, over memory.
 @safe final class Client {

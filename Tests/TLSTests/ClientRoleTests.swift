@@ -1,4 +1,5 @@
 import TLS
+import TestCertificates
 import Testing
 
 /// Our own client against our own server.
@@ -79,7 +80,7 @@ import Testing
       session: try TLSClientContext(configuration).makeSession(engine, host: "chat.example"),
       engine: engine)
     client.start()
-    #expect(throws: TLSError.plainHTTP) {
+    #expect(throws: TLSError.notTLS) {
       try client.receive(Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
     }
   }

@@ -1,6 +1,7 @@
 import COpenSSL
 import Glibc
 import TLS
+import TestCertificates
 import Testing
 
 @Suite struct ConfigurationTests {

@@ -1,6 +1,7 @@
 import COpenSSL
 import Glibc
 import TLS
+import TestCertificates
 import Testing
 
 /// In processes of their own, so that no other test's memory is counted.

@@ -1,5 +1,6 @@
 import COpenSSL
 import TLS
+import TestCertificates
 import Testing
 
 @Suite struct SelectionTests {

@@ -26,6 +26,11 @@ struct TerminalTextTests {
     #expect(TerminalText.printable(text) == expected)
   }
 
+  @Test("on one line, line breaks are shown escaped too")
+  func printableLine() {
+    #expect(TerminalText.printableLine("a\nb\tc\u{1B}d é") == "a\\u{a}b\\u{9}c\\u{1b}d é")
+  }
+
   @Test("no byte of a control character is left of any text")
   func allScalars() {
     var text = ""

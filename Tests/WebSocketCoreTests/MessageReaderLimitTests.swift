@@ -130,4 +130,43 @@ struct MessageReaderLimitTests {
     #expect(MessageLimits().messageBytesMax == 1_048_576)
     #expect(MessageLimits().fragmentsMax == 4096)
   }
+
+  @Test(
+    "limits that change count from the next frame's header on", arguments: [Role.server, .client],
+    [true, false])
+  func changes(role: Role, isFinal: Bool) {
+    var reader = MessageReader(
+      role: role, limits: MessageLimits(messageBytesMax: 100, fragmentsMax: 10))
+    var outcomes = feed(RawFrame.binary(pattern(50), isFinal: false).bytes(to: role), to: &reader)
+    #expect(outcomes == [])
+    let second = RawFrame.continuation(pattern(40), isFinal: isFinal).bytes(to: role)
+    outcomes = feed(Array(second.prefix(10)), to: &reader)
+    #expect(outcomes == [])
+    // To less than there is already: the frame under way was allowed.
+    reader.limits = MessageLimits(messageBytesMax: 20, fragmentsMax: 1)
+    for byte in second.dropFirst(10) {
+      outcomes = feed([byte], to: &reader)
+      if !outcomes.isEmpty { break }
+    }
+    guard isFinal else {
+      #expect(outcomes == [])
+      outcomes = feed(RawFrame.continuation([], isFinal: true).bytes(to: role), to: &reader)
+      #expect(outcomes == [.violation(.tooManyFragments)])
+      return
+    }
+    #expect(outcomes == [.binary(pattern(50) + pattern(40))])
+    outcomes = feed(RawFrame.binary(pattern(21)).bytes(to: role), to: &reader)
+    #expect(outcomes == [.violation(.messageTooBig)])
+  }
+
+  @Test("a lowered limit takes no arithmetic out of its range", arguments: [0, 1, 49, 50, 51])
+  func lowered(limit: Int) {
+    var reader = MessageReader(
+      role: .server, limits: MessageLimits(messageBytesMax: 100, fragmentsMax: 10))
+    var outcomes = feed(
+      RawFrame.binary(pattern(50), isFinal: false).bytes(to: .server), to: &reader)
+    reader.limits = MessageLimits(messageBytesMax: limit, fragmentsMax: 10)
+    outcomes += feed(RawFrame.continuation([1], isFinal: true).bytes(to: .server), to: &reader)
+    #expect(outcomes == [limit > 50 ? .binary(pattern(50) + [1]) : .violation(.messageTooBig)])
+  }
 }

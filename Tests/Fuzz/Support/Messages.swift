@@ -29,7 +29,7 @@ func checkMessages(_ input: inout FuzzInput, role: Role) {
   for event in events { checkWriter(event, role: role) }
 }
 
-private func readMessages(_ pieces: [[UInt8]], role: Role, limits: MessageLimits) -> [ReadEvent] {
+func readMessages(_ pieces: [[UInt8]], role: Role, limits: MessageLimits) -> [ReadEvent] {
   var reader = MessageReader(role: role, limits: limits)
   var events: [ReadEvent] = []
   for piece in pieces {
@@ -74,7 +74,7 @@ private func readMessages(_ pieces: [[UInt8]], role: Role, limits: MessageLimits
 
 /// Reads frames that are there as a whole, with one step after the other of RFC 6455 §5.2, §5.4,
 /// §5.5 and §5.6.
-private func plainMessages(
+func plainMessages(
   _ bytes: [UInt8], role: Role, limits: MessageLimits
 ) -> [ReadEvent] {
   var events: [ReadEvent] = []

@@ -1,11 +1,11 @@
-import COpenSSL
-import Glibc
+internal import COpenSSL
+internal import Glibc
 
 /// Makes certificates in a folder of its own, which goes with it.
-@safe final class Folder {
-  let path: String
+@safe package final class Folder {
+  package let path: String
 
-  init() {
+  package init() {
     var template = Array("/tmp/sluice-tls-XXXXXX".utf8CString)
     // SAFETY: terminated, and mkdtemp changes the X only.
     path = unsafe template.withUnsafeMutableBufferPointer {
@@ -28,7 +28,7 @@ import Glibc
 
   /// Writes a file, and says where.
   @discardableResult
-  func write(_ name: String, _ bytes: [UInt8]) -> String {
+  package func write(_ name: String, _ bytes: [UInt8]) -> String {
     let file = "\(path)/\(name)"
     let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     precondition(descriptor >= 0)
@@ -39,22 +39,27 @@ import Glibc
   }
 
   @discardableResult
-  func write(_ name: String, _ text: String) -> String { write(name, Array(text.utf8)) }
+  package func write(_ name: String, _ text: String) -> String { write(name, Array(text.utf8)) }
 }
 
 /// A key pair with a certificate.
-@safe final class Identity {
-  let key: OpaquePointer
-  let x509: OpaquePointer
-  let name: String
+@safe package final class Identity {
+  package let key: OpaquePointer
+  package let x509: OpaquePointer
+  package let name: String
 
-  struct Validity {
-    var from: Int = -86_400
-    var until: Int = 86_400
+  package struct Validity {
+    package var from: Int = -86_400
+    package var until: Int = 86_400
+
+    package init(from: Int = -86_400, until: Int = 86_400) {
+      self.from = from
+      self.until = until
+    }
   }
 
   /// Issued by `issuer`, or by itself.
-  init(
+  package init(
     _ commonName: String, names: [String] = [], issuer: Identity? = nil, isAuthority: Bool = false,
     validity: Validity = Validity(), keyType: KeyType = .ec
   ) {
@@ -93,7 +98,7 @@ import Glibc
     unsafe X509_EXTENSION_free(added)
   }
 
-  enum KeyType {
+  package enum KeyType {
     case ec
     case rsa(bits: Int32)
 
@@ -112,18 +117,18 @@ import Glibc
     }
   }
 
-  var certificatePEM: String { unsafe written { unsafe PEM_write_bio_X509($0, x509) } }
-  var keyPEM: String {
+  package var certificatePEM: String { unsafe written { unsafe PEM_write_bio_X509($0, x509) } }
+  package var keyPEM: String {
     unsafe written { unsafe PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) }
   }
-  var encryptedKeyPEM: String {
+  package var encryptedKeyPEM: String {
     unsafe written {
       unsafe PEM_write_bio_PKCS8PrivateKey($0, key, EVP_aes_256_cbc(), "secret", 6, nil, nil)
     }
   }
-  var certificateDER: [UInt8] { unsafe bytes { unsafe i2d_X509_bio($0, x509) } }
-  var keyDER: [UInt8] { unsafe bytes { unsafe i2d_PrivateKey_bio($0, key) } }
-  var pkcs12: [UInt8] {
+  package var certificateDER: [UInt8] { unsafe bytes { unsafe i2d_X509_bio($0, x509) } }
+  package var keyDER: [UInt8] { unsafe bytes { unsafe i2d_PrivateKey_bio($0, key) } }
+  package var pkcs12: [UInt8] {
     let archive = unsafe PKCS12_create("secret", "name", key, x509, nil, 0, 0, 0, 0, 0)
     defer { unsafe PKCS12_free(archive) }
     return unsafe bytes { unsafe i2d_PKCS12_bio($0, archive) }
@@ -142,7 +147,7 @@ import Glibc
 }
 
 /// Everything in a memory BIO.
-func drain(_ bio: OpaquePointer?) -> [UInt8] {
+package func drain(_ bio: OpaquePointer?) -> [UInt8] {
   // SAFETY: BIO_read writes at most the capacity, and says how much.
   // As in Server.gather: an empty array is not to be filled with nothing.
   if unsafe BIO_ctrl_pending(bio) == 0 { return [] }
