@@ -6,14 +6,16 @@ ARGS ?=
 CHURN ?= 100000
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
+SEEDS ?= 10000
+SEED ?=
 SOURCES := Sources Tests Package.swift
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-tls build test test-asan test-tsan fuzz lint format bench conformance
-.PHONY: soak-connects docs deps clean
+.PHONY: help run run-tls build test test-asan test-tsan test-simulation fuzz lint format bench
+.PHONY: conformance soak-connects docs deps clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: build ## Build and serve on 127.0.0.1:8080 (LISTEN=ADDRESS, ARGS='more flags')
 	@exec .build/release/sluice serve --listen $(LISTEN) $(ARGS)
@@ -36,6 +38,10 @@ test-asan: ## Run the Swift tests under AddressSanitizer (ARGS='--filter NAME')
 
 test-tsan: ## Run the Swift tests under ThreadSanitizer (ARGS='--filter NAME')
 	@Tests/Support/sanitize.sh thread $(ARGS)
+
+test-simulation: ## Simulate the coordinator with everything failing (SEEDS=10000, or SEED=N to see one)
+	@Tests/Support/build.sh FleetSimulator
+	@.build/release/FleetSimulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 fuzz: ## Fuzz the protocol cores (FUZZ_SECONDS=60 each, FUZZ_TARGETS='NAME ...')
 	@FUZZ_SECONDS='$(FUZZ_SECONDS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' Tests/Fuzz/run.sh

@@ -34,6 +34,7 @@ let package = Package(
     .target(name: "HTTPCore", swiftSettings: settings),
     .target(name: "WebSocketCore", dependencies: ["HTTPCore"], swiftSettings: settings),
     .target(name: "Configuration", swiftSettings: settings),
+    .target(name: "FleetCore", swiftSettings: settings),
 
     // Shells.
     .target(name: "SystemIO", dependencies: ["CLinux"], swiftSettings: settings),
@@ -44,13 +45,18 @@ let package = Package(
       name: "LoadGenerator", dependencies: ["SystemIO", "WebSocketClient", "WebSocketCore"],
       swiftSettings: settings),
     .target(
+      name: "GatewayCoordinator",
+      dependencies: ["AdminHTTP", "FleetCore", "HTTPCore", "SystemIO"], swiftSettings: settings),
+    .target(
       name: "GatewayWorker",
-      dependencies: ["HTTPCore", "Logs", "WebSocketCore", "SystemIO", "TLS"],
+      dependencies: ["FleetCore", "HTTPCore", "Logs", "WebSocketCore", "SystemIO", "TLS"],
       resources: [.embedInCode("Resources/chat.html")],
       swiftSettings: settings),
     .target(
       name: "WebSocketClient", dependencies: ["HTTPCore", "WebSocketCore", "SystemIO", "TLS"],
       swiftSettings: settings),
+    .target(
+      name: "AdminHTTP", dependencies: ["HTTPCore", "SystemIO"], swiftSettings: settings),
     .target(
       name: "InteractiveClient",
       dependencies: [
@@ -60,7 +66,10 @@ let package = Package(
     .executableTarget(
       name: "SluiceCommand",
       dependencies: [
+        "AdminHTTP",
         "Configuration",
+        "FleetCore",
+        "GatewayCoordinator",
         "GatewayWorker",
         "HTTPCore",
         "InteractiveClient",
@@ -87,14 +96,24 @@ let package = Package(
       dependencies: ["SystemIO", "TLS", "WebSocketClient", "WebSocketCore"],
       path: "Tests/ConformanceClient", swiftSettings: settings),
     .testTarget(name: "SystemIOTests", dependencies: ["SystemIO"], swiftSettings: settings),
+    .target(
+      name: "FleetSimulation", dependencies: ["FleetCore"], path: "Tests/FleetSimulation",
+      swiftSettings: settings),
+    .executableTarget(
+      name: "FleetSimulator", dependencies: ["FleetSimulation"], path: "Tests/FleetSimulator",
+      swiftSettings: settings),
+    .testTarget(
+      name: "FleetCoreTests", dependencies: ["FleetCore", "FleetSimulation"],
+      swiftSettings: settings),
     .testTarget(
       name: "LogsTests", dependencies: ["Logs", "SystemIO"], swiftSettings: settings),
     .testTarget(
-      name: "LoadGeneratorTests", dependencies: ["LoadGenerator"], swiftSettings: settings),
+      name: "LoadGeneratorTests", dependencies: ["LoadGenerator", "SystemIO"],
+      swiftSettings: settings),
     .testTarget(
       name: "ConfigurationTests",
       dependencies: [
-        "Configuration", "GatewayWorker", "HTTPCore", "Logs", "SluiceCommand", "TLS",
+        "Configuration", "FleetCore", "GatewayWorker", "HTTPCore", "Logs", "SluiceCommand", "TLS",
         "WebSocketCore",
       ],
       swiftSettings: settings),

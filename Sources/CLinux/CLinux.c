@@ -63,8 +63,20 @@ void sluice_limit_unacknowledged(int socket, unsigned milliseconds) {
   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
+void sluice_set_process_name(const char *name) { prctl(PR_SET_NAME, name); }
+
 void sluice_set_timer_slack(unsigned long nanoseconds) {
   prctl(PR_SET_TIMERSLACK, nanoseconds);
+}
+
+int sluice_peer_credentials(int socket, pid_t *process, uid_t *user, gid_t *group) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+  *process = peer.pid;
+  *user = peer.uid;
+  *group = peer.gid;
+  return 0;
 }
 
 int sluice_terminal_size(int descriptor, uint16_t *columns, uint16_t *rows) {

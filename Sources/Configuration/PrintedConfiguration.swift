@@ -24,6 +24,16 @@ extension ConfigurationValues {
     return "\(option.name) = \(literal(option, setting))"
   }
 
+  /// A configuration file with all that is not the default, secrets included: for other
+  /// processes of the same program.
+  package var handedOnTOML: String {
+    table.options.filter { $0.sources.contains(.file) }.compactMap { option in
+      let setting = setting(of: option)
+      if setting.place == .table || setting.texts.isEmpty && option.arity != .list { return nil }
+      return "\(option.name) = \(literal(option, setting))"
+    }.joined(separator: "\n")
+  }
+
   /// One object, in which each option has its value, its origin and what kind that is.
   package var printedJSON: String {
     let members = table.options.filter { $0.sources.contains(.environment) }.map { option in

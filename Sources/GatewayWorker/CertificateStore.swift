@@ -6,17 +6,16 @@ final class CertificateStore {
   private(set) var context: TLSServerContext
   private var stamps: [FileStamp?]
   private var ticketKeys: [TicketKey]
-  private var ticketKeysSince: UInt64
 
   /// How often the files are looked at.
   static let checkMilliseconds: UInt64 = 5_000
-  /// A ticket is good for as long again.
-  private static let ticketKeyMilliseconds: UInt64 = 6 * 3_600_000
 
-  init(_ configuration: TLSConfiguration, now: UInt64) throws(TLSConfigurationError) {
+  /// `ticketKeys` are the coordinator's, so that sessions resume on any worker.
+  init(
+    _ configuration: TLSConfiguration, ticketKeys: [TicketKey]
+  ) throws(TLSConfigurationError) {
     stamps = Self.stamps(of: configuration)
-    ticketKeys = [.random()]
-    ticketKeysSince = now
+    self.ticketKeys = ticketKeys
     context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
   }
 
@@ -43,6 +42,12 @@ final class CertificateStore {
     }
   }
 
+  /// The first key seals tickets from now on; all open them.
+  func setTicketKeys(_ keys: [TicketKey]) {
+    ticketKeys = keys
+    context.setTicketKeys(keys)
+  }
+
   /// Reads the files of a configuration, which takes the place of the one before. When it
   /// throws, nothing has changed.
   func load(_ configuration: TLSConfiguration) throws(TLSConfigurationError) {
@@ -51,14 +56,6 @@ final class CertificateStore {
     if configuration == context.configuration { stamps = current }
     context = try TLSServerContext(configuration, ticketKeys: ticketKeys)
     stamps = current
-  }
-
-  /// A new key seals tickets every six hours; the one before still opens them.
-  func rotateTicketKeys(now: UInt64) {
-    if now - ticketKeysSince < Self.ticketKeyMilliseconds { return }
-    ticketKeysSince = now
-    ticketKeys = [.random(), ticketKeys[0]]
-    context.setTicketKeys(ticketKeys)
   }
 
   private static func stamps(of configuration: TLSConfiguration) -> [FileStamp?] {

@@ -7,22 +7,29 @@ package struct ReloadedOptions: Sendable {
   package let options: WorkerOptions
   package let logLevel: LogLevel
   package let logFormat: LogFormat
-  /// Names of the options that have changed: those that the worker follows, and the others.
-  package let changed: [String]
-  package let waiting: [String]
-  /// Called once the worker follows.
-  package let didApply: @Sendable () -> Void
 
-  package init(
-    options: WorkerOptions, logLevel: LogLevel, logFormat: LogFormat, changed: [String],
-    waiting: [String], didApply: @escaping @Sendable () -> Void
-  ) {
+  package init(options: WorkerOptions, logLevel: LogLevel, logFormat: LogFormat) {
     self.options = options
     self.logLevel = logLevel
     self.logFormat = logFormat
-    self.changed = changed
-    self.waiting = waiting
-    self.didApply = didApply
+  }
+}
+
+/// The configuration that the coordinator has sent last, and who understands it.
+package final class ReloadSource: Sendable {
+  private let toml = Mutex<[UInt8]>([])
+  private let read: @Sendable ([UInt8]) throws(ReloadRefusal) -> ReloadedOptions
+
+  package init(read: @escaping @Sendable ([UInt8]) throws(ReloadRefusal) -> ReloadedOptions) {
+    self.read = read
+  }
+
+  func offer(_ toml: [UInt8]) {
+    self.toml.withLock { $0 = toml }
+  }
+
+  func load() throws(ReloadRefusal) -> ReloadedOptions {
+    try read(toml.withLock { $0 })
   }
 }
 

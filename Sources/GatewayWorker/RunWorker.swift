@@ -1,5 +1,8 @@
+package import FleetCore
+internal import Glibc
 package import Logs
 package import SystemIO
+package import TLS
 
 /// An address to listen on, and what is spoken there.
 package struct Endpoint: Sendable {
@@ -23,46 +26,56 @@ package enum EventLoopChoice: String, CaseIterable, Sendable {
   case auto, epoll
 }
 
-/// Runs a worker until it has been told to end.
+/// What a worker begins with.
+package struct WorkerStart {
+  /// Its limits and deadlines.
+  package let options: WorkerOptions
+  /// Where the gateway listens.
+  package let endpoints: [Endpoint]
+  /// What it was started with.
+  package let listeners: [InheritedListener]
+  /// Whose listeners these are.
+  package let slot: SlotID
+  package let control: WorkerControl
+  /// The first seals session tickets.
+  package let ticketKeys: [TicketKey]
+  /// Reads a configuration that can change at run time.
+  package let reload: ReloadSource
+
+  package init(
+    options: WorkerOptions, endpoints: [Endpoint], listeners: [InheritedListener], slot: SlotID,
+    control: WorkerControl, ticketKeys: [[UInt8]],
+    reload: ReloadSource
+  ) {
+    self.options = options
+    self.endpoints = endpoints
+    self.listeners = listeners
+    self.slot = slot
+    self.control = control
+    self.ticketKeys = ticketKeys.map { TicketKey(bytes: $0) }
+    self.reload = reload
+  }
+}
+
+/// Runs a worker until it has been told to end, and returns what it has done.
 ///
-/// - Parameters:
-///   - options: Its limits and deadlines.
-///   - choice: Every backend has its branch here, and the worker is compiled for each.
-///   - endpoints: Where it listens.
-///   - log: For what happens.
-///   - reload: Called at SIGHUP, in another thread.
-///   - didListen: Called once connections are accepted, with the addresses in
-///     use: a free port in place of port 0.
-/// - Returns: What it has done.
-/// - Throws: ``SystemError``, ``ListenerError`` or ``TLSConfigurationError``.
+/// Every backend of the event loop has its branch here, and the worker is compiled for
+/// each. Throws ``SystemError`` or ``TLSConfigurationError``.
 package func runWorker(
-  _ options: WorkerOptions, on choice: EventLoopChoice, endpoints: [Endpoint], log: Log,
-  reload: @escaping LoadOptions, didListen: ([Endpoint]) -> Void
+  _ start: WorkerStart, on choice: EventLoopChoice, log: Log
 ) throws -> WorkerCounters {
   switch choice {
-  case .auto, .epoll:
-    try run(
-      Worker(options: options, log: log, reload: reload, loop: EpollLoop()),
-      endpoints: endpoints, didListen: didListen)
+  case .auto, .epoll: try run(Worker(start, log: log, loop: EpollLoop()))
   }
 }
 
 private func run<Loop: EventLoop & ~Copyable>(
-  _ worker: consuming Worker<Loop>, endpoints: [Endpoint], didListen: ([Endpoint]) -> Void
+  _ worker: consuming Worker<Loop>
 ) throws -> WorkerCounters {
   var worker = worker
-  var opened: [Endpoint] = []
-  for endpoint in endpoints {
-    try Listener.requireUnused(endpoint.address)
-    let listener = try Listener(on: endpoint.address)
-    opened.append(Endpoint(address: listener.address, speaksTLS: endpoint.speaksTLS))
-    try worker.listen(on: listener, speaksTLS: endpoint.speaksTLS)
-  }
-  // What the start had to say comes before the line that it is over.
   worker.log.flush()
-  didListen(opened)
-  worker.run()
-  // While they are still blocked.
-  LateSignals.ignore(watchedSignals)
+  try worker.run()
+  // While it is still blocked.
+  LateSignals.ignore([SIGTERM])
   return worker.counters
 }

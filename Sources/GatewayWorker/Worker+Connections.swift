@@ -234,6 +234,7 @@ extension Worker where Loop: ~Copyable {
       addresses.disconnected(address, inHandshake: connections[slot].isInHandshake)
     }
     if connections[slot].isRefused { refusals -= 1 }
+    if isDraining { drainClosed += 1 }
     keptBytesInAll -= connections[slot].keptBytes
     connections.remove(slot)
   }

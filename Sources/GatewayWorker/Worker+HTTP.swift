@@ -222,7 +222,7 @@ extension Worker where Loop: ~Copyable {
       joinChannel(name, echoes: echoes, token)
     }
     schedulePing(token)
-    if isDraining { close(token, .goingAway, reason: "server is shutting down") }
+    if let drain { close(token, .serviceRestart, reason: drain.closeReason) }
   }
 
   /// Behind a proxy, the limits on addresses are for the one that it tells.

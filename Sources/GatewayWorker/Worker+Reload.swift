@@ -1,3 +1,4 @@
+internal import FleetCore
 internal import Logs
 internal import SystemIO
 internal import TLS
@@ -24,12 +25,9 @@ extension Worker where Loop: ~Copyable {
     }
   }
 
+  /// The coordinator tells the world.
   private func refuseReload(_ reasons: [String]) {
-    for reason in reasons {
-      log.write(.error, "configuration not reloaded, the old values stay") {
-        $0.add("error", reason)
-      }
-    }
+    control.send(.reloaded(problem: reasons.joined(separator: "; ")))
   }
 
   private mutating func follow(_ reloaded: ReloadedOptions) {
@@ -38,18 +36,9 @@ extension Worker where Loop: ~Copyable {
     addresses.limits = options.addressLimits
     forwarding = options.forwarding
     if options.pingIntervalMilliseconds != pingInterval { reschedulePings() }
-    log.level = min(log.level, reloaded.logLevel)  // the last line of a level that goes
-    log.format = reloaded.logFormat
-    reloaded.didApply()
-    log.write(.notice, "configuration reloaded") { line in
-      if !reloaded.changed.isEmpty { line.add("changed", reloaded.changed.joined(separator: ",")) }
-    }
-    if !reloaded.waiting.isEmpty {
-      log.write(.warning, "applied by restart") {
-        $0.add("options", reloaded.waiting.joined(separator: ","))
-      }
-    }
     log.level = reloaded.logLevel
+    log.format = reloaded.logFormat
+    control.send(.reloaded(problem: nil))
   }
 
   /// Connections that wait for their next ping get it in time; not all at once, for they would

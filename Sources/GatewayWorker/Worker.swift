@@ -1,3 +1,4 @@
+internal import FleetCore
 internal import Glibc
 internal import HTTPCore
 internal import Logs
@@ -33,8 +34,22 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
   /// They are sent when they have come to more than this.
   var repliesMax = 0
 
-  /// By listener: whether it speaks TLS.
-  private var listenersSpeakTLS: [Bool] = []
+  let start: WorkerStart
+  var control: WorkerControl { start.control }
+  /// Whose listeners were inherited.
+  let slot: SlotID
+  var controlToken: Token? = nil
+  var heartbeatTimer: Token? = nil
+  var orphanTimer: Token? = nil
+  /// Where the gateway listens, by the index of the address.
+  let endpoints: [Endpoint]
+  /// What was inherited, until it is told to accept.
+  var inherited: [InheritedListener]
+  /// Those that all workers share, once it was told.
+  var shared: [InheritedListener] = []
+  /// The listeners that are attended to, by their index in the loop.
+  var attended: [Int: AttendedListener] = [:]
+
   let certificates: CertificateStore?
   private var certificateTimer: Token? = nil
   let tlsEngine = TLSEngine()
@@ -59,24 +74,25 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
   private var dateSecond: UInt64 = 0
   private var dateText = ""
 
-  /// Set once draining has begun.
-  private var drainTimer: Token? = nil
+  /// While draining.
+  var drain: DrainSchedule? = nil
+  let drainTimer: Token
+  var drainClosed: UInt64 = 0
+  var drainForced: UInt64 = 0
+  var drainDiscardedBytes: UInt64 = 0
+  var isStopped = false
   let reloader: Reloader
-  private var isStopped = false
 
-  /// `reload` is called in a thread of its own, at SIGHUP.
-  ///
   /// Throws ``SystemError``, or ``TLSConfigurationError`` for its certificates.
-  init(
-    options: WorkerOptions, log: Log, reload: @escaping LoadOptions, loop: consuming Loop
-  ) throws {
+  init(_ start: WorkerStart, log: Log, loop: consuming Loop) throws {
+    let options = start.options
     var loop = loop
     var certificates: CertificateStore? = nil
     if let configuration = options.tls {
-      certificates = try CertificateStore(configuration, now: loop.now)
+      certificates = try CertificateStore(configuration, ticketKeys: start.ticketKeys)
     }
-    try loop.watch(signals: watchedSignals)
-    let reloader = Reloader(load: reload, waker: try loop.makeWaker())
+    try loop.watch(signals: [SIGTERM])
+    let reloader = Reloader(load: start.reload.load, waker: try loop.makeWaker())
     addresses = AddressTable(limits: options.addressLimits)
     forwarding = options.forwarding
     self.reloader = reloader
@@ -84,28 +100,30 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     self.options = options
     self.log = log
     problemTimer = loop.makeTimer()
+    drainTimer = loop.makeTimer()
+    self.start = start
+    endpoints = start.endpoints
+    inherited = start.listeners
+    slot = start.slot
     self.loop = loop
     if certificates != nil { watchCertificates() }
   }
 
-  /// `speaksTLS` only with ``WorkerOptions/tls``.
-  mutating func listen(
-    on listener: consuming Listener, speaksTLS: Bool
-  ) throws(SystemError) {
-    precondition(!speaksTLS || certificates != nil)
-    _ = try loop.listen(on: listener)
-    listenersSpeakTLS.append(speaksTLS)
-  }
-
-  /// Serves until a signal has ended it: the first SIGTERM or SIGINT closes every
-  /// connection in order, the next one, or the drain deadline, at once.
-  mutating func run() {
+  /// Serves until its coordinator has ended it, or SIGTERM: the first closes every
+  /// connection in order, the next one at once.
+  mutating func run() throws(SystemError) {
+    try reportReady()
     while !isStopped {
-      loop.wait()
+      if let next = drain?.millisecondsUntilNext(at: loop.now) {
+        // Punctually: the timers of the loop are for deadlines.
+        loop.wait(atMost: next * 1_000_000)
+      } else {
+        loop.wait()
+      }
       while let completion = loop.next() { handle(completion) }
       flushChannels()
       enforceMemoryBudget()
-      if drainTimer != nil && connections.count == 0 { isStopped = true }
+      if drain != nil { goOnDraining() }
       if isStopped { tellLastRepetitions() }
       log.flush()
     }
@@ -122,7 +140,8 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
       enforceMemoryBudget()
     case .accepted(let token, let listener, let peer):
       accept(
-        token, from: peer.map { IPAddress(ipv6: $0) }, speaksTLS: listenersSpeakTLS[listener])
+        token, from: peer.map { IPAddress(ipv6: $0) },
+        speaksTLS: attended[listener]?.speaksTLS ?? false)
     case .endOfStream(let token):
       endOfStream(token)
     case .sent(let token):
@@ -135,14 +154,18 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
     case .fired(let token):
       switch token {
       case drainTimer: closeAllNow()
+      case heartbeatTimer: beat()
+      case orphanTimer: drainAsOrphan()
       case certificateTimer: checkCertificates()
       case problemTimer: tellRepetitions()
       default: deadlinePassed(token)
       }
-    case .signalled(SIGHUP):
-      reloader.begin()
+    case .readable:
+      receiveControl()
+    case .stoppedListening(let listener):
+      stoppedListening(listener)
     case .signalled:
-      if drainTimer == nil { beginDrain() } else { closeAllNow() }
+      if drain == nil { beginDrain(options.drain) } else { closeAllNow() }
     case .acceptFailed(let error, _):
       counters[.acceptFailure] += 1
       tell(.acceptFailed, detail: error.reason)
@@ -164,45 +187,6 @@ struct Worker<Loop: EventLoop & ~Copyable>: ~Copyable {
   }
 }
 
-// MARK: - Draining
-
-extension Worker where Loop: ~Copyable {
-  var isDraining: Bool { drainTimer != nil }
-
-  private mutating func beginDrain() {
-    let timer = loop.makeTimer()
-    loop.setTimer(on: timer, after: options.drainMilliseconds)
-    drainTimer = timer
-    log.write(.notice, "draining") { $0.add("connections", connections.count) }
-    // Whoever is queued is accepted first, and then told like everyone else.
-    loop.stopListening()
-    flushChannels()
-    for slot in connections.slots() {
-      let token = connections[slot].token
-      if let http = connections[slot].http {
-        if http.isBetweenRequests {
-          connections[slot].end.begins(by: .server)
-          finish(token, lingers: false)
-        }
-      } else {
-        close(token, .goingAway, reason: "server is shutting down")
-      }
-    }
-  }
-
-  private mutating func closeAllNow() {
-    log.write(.notice, "closing all connections now") {
-      $0.add("connections", connections.count)
-    }
-    for slot in connections.slots() {
-      let token = connections[slot].token
-      count(.forced, on: token)
-      disconnect(token)
-    }
-    isStopped = true
-  }
-}
-
 // MARK: - Certificates
 
 extension Worker where Loop: ~Copyable {
@@ -217,7 +201,6 @@ extension Worker where Loop: ~Copyable {
     if let certificateTimer {
       loop.setTimer(on: certificateTimer, after: CertificateStore.checkMilliseconds)
     }
-    certificates?.rotateTicketKeys(now: loop.now)
     switch certificates?.reloadIfChanged() {
     case nil, .unchanged:
       break

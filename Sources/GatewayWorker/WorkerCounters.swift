@@ -50,6 +50,16 @@ package struct WorkerCounters: Sendable {
     set { causes[Int(cause.rawValue)] = newValue }
   }
 
+  /// By name, for the coordinator.
+  var figures: [String: UInt64] {
+    var figures = [
+      "connections_accepted": connections, "websockets_opened": webSockets,
+      "messages_received": messages,
+    ]
+    for cause in Cause.allCases { figures["\(cause.name)"] = self[cause] }
+    return figures
+  }
+
   /// A field for each.
   package func add(to line: inout LogLine) {
     line.add("connections", connections)

@@ -1,3 +1,4 @@
+package import FleetCore
 package import HTTPCore
 package import TLS
 package import WebSocketCore
@@ -18,8 +19,9 @@ package struct WorkerOptions: Sendable {
   package var pongMilliseconds: UInt64 = 10_000
   /// For the peer's close frame, and then for its FIN.
   package var closeMilliseconds: UInt64 = 5_000
-  /// From the first SIGTERM until whoever is left is disconnected.
-  package var drainMilliseconds: UInt64 = 9_000
+  /// What SIGTERM to the worker itself does.
+  package var drain = WorkerDrain(
+    windowMilliseconds: 8_000, deadlineMilliseconds: 9_000, retryHintMilliseconds: 500...5_000)
 
   /// What may be queued for a connection before a further message is not: then
   /// fan-out closes it with 1013, and request-response traffic stops reading

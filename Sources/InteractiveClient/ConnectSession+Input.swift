@@ -56,17 +56,28 @@ extension ConnectSession {
         sent += 1
       }
       waiting.removeFirst(sent)
-      if !waiting.isEmpty || !inputHasEnded || isPatient { return }
+      if !waiting.isEmpty || !inputHasEnded { return }
       if options.waitMilliseconds == 0 {
         leave(.closed, in: &clients)
       } else {
-        isPatient = true
-        clients.setTimer(patienceTimer, after: options.waitMilliseconds)
+        startPatience(in: &clients)
       }
     case .pausing:
-      if inputHasEnded && waiting.isEmpty && options.waitMilliseconds == 0 { finish(lastResult) }
+      if !waiting.isEmpty || !inputHasEnded { return }
+      if options.waitMilliseconds == 0 {
+        finish(lastResult)
+      } else if hasBeenOpen {
+        startPatience(in: &clients)
+      }
     case .none, .lookingUp, .opening:
       break
     }
+  }
+
+  /// All is sent: from now on so long, over all connections.
+  private mutating func startPatience(in clients: inout Clients) {
+    if isPatient { return }
+    isPatient = true
+    clients.setTimer(patienceTimer, after: options.waitMilliseconds)
   }
 }

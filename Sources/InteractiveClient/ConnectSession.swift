@@ -41,6 +41,7 @@ package struct ConnectSession: ~Copyable {
   /// told to leave.
   let patienceTimer: Token
   var isPatient = false
+  var hasBeenOpen = false
 
   /// We are closing the connection, and shall end with this status.
   var leaving: ConnectStatus?
@@ -146,6 +147,7 @@ extension ConnectSession {
     _ token: Token, _ opening: ClientOpening, in clients: inout Clients
   ) {
     link = .open(token)
+    hasBeenOpen = true
     openedAt = MonotonicClock.nanoseconds()
     if isTalkative {
       let subprotocol = opening.upgrade.subprotocol.map { ", subprotocol \($0)" } ?? ""

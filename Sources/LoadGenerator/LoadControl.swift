@@ -29,7 +29,10 @@ final class LoadControl: Sendable {
   let progress: [LoadProgress]
   private let wakers = Mutex<[Waker?]>([])
 
-  // Of a broadcast; written by the publisher's thread but for `threadsPending`.
+  // Of a broadcast; written by the publisher's thread, unless all threads count.
+
+  /// Connections that receive, of all threads.
+  let subscribers = Atomic<Int>(0)
 
   /// When the messages that are under way were sent.
   let batchSentAt = Atomic<UInt64>(0)
@@ -46,6 +49,14 @@ final class LoadControl: Sendable {
 
   var phase: LoadPhase {
     LoadPhase(rawValue: phaseValue.load(ordering: .acquiring)) ?? .closing
+  }
+
+  /// Nothing is under way any more. The first thread, which publishes, publishes no more once
+  /// it has said so; the others must have said it of all that was published then.
+  var isSettled: Bool {
+    if progress[0].settledOf.load(ordering: .acquiring) == .max { return false }
+    let all = published.load(ordering: .acquiring)
+    return progress.allSatisfy { $0.settledOf.load(ordering: .acquiring) == all }
   }
 
   func enter(_ phase: LoadPhase) {
@@ -79,7 +90,8 @@ final class LoadProgress: Sendable {
   let failed = Atomic<Int>(0)
   /// Messages received (or connections opened and closed) since the start.
   let messages = Atomic<UInt64>(0)
-  /// Nothing is under way any more.
-  let isSettled = Atomic<Bool>(false)
+  /// Nothing is under way any more of so many publications (0 in other loads than
+  /// broadcasts); `.max` while something is.
+  let settledOf = Atomic<UInt64>(.max)
   let hasEnded = Atomic<Bool>(false)
 }

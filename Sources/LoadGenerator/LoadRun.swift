@@ -150,10 +150,7 @@ package struct LoadRun: ~Copyable {
     let times = try server?.readTimes()
     let until = MonotonicClock.nanoseconds()
     control.enter(.draining)
-    let progress = control.progress
-    wait(.finishing, atMost: plan.patienceNanoseconds) {
-      progress.allSatisfy { $0.isSettled.load(ordering: .relaxed) }
-    }
+    wait(.finishing, atMost: plan.patienceNanoseconds) { [control] in control.isSettled }
     var figures: LoadOutcome.Server? = nil
     if let times, let timesBefore, let memoryBefore, let memoryAfter = try server?.readMemory() {
       figures = LoadOutcome.Server(

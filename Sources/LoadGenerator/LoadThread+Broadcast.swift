@@ -100,7 +100,9 @@ extension LoadThread {
 
   mutating func publishNextIfAllReceived(in clients: inout Clients) {
     guard index == 0, pacer == nil, phase == .warmUp || phase == .measuring,
-      control.threadsPending.load(ordering: .acquiring) <= 0
+      control.threadsPending.load(ordering: .acquiring) <= 0,
+      // A batch for nobody would be received at once, and followed by the next, for ever.
+      control.subscribers.load(ordering: .relaxed) > 0
     else { return }
     publishBatch(in: &clients)
   }

@@ -115,7 +115,10 @@ struct LoadThread: ~Copyable, ClientHandler {
     progress.opened.store(opened, ordering: .relaxed)
     progress.failed.store(failed, ordering: .relaxed)
     progress.messages.store(messages, ordering: .relaxed)
-    if phase == .draining { progress.isSettled.store(isSettled, ordering: .relaxed) }
+    if phase == .draining {
+      let published = control.published.load(ordering: .acquiring)
+      progress.settledOf.store(isSettled ? published : .max, ordering: .releasing)
+    }
   }
 
   consuming func tally() -> LoadTally {
@@ -243,7 +246,10 @@ extension LoadThread {
     refreshTime(clients)
     let slot = Int(token.slot)
     let place = table[slot].index
-    if place >= 0 && plan.scenario != .connect { tokens[place] = token }
+    if place >= 0 && plan.scenario != .connect {
+      tokens[place] = token
+      control.subscribers.add(1, ordering: .relaxed)
+    }
     if plan.scenario == .connect { connected(token, in: &clients) }
   }
 
@@ -259,7 +265,10 @@ extension LoadThread {
     } else if plan.scenario != .connect && phase < .closing || !end.isClosingHandshake {
       losses.add("\(end)")
     }
-    if connection.index >= 0 && plan.scenario != .connect { tokens[connection.index] = nil }
+    if connection.index >= 0 && plan.scenario != .connect && tokens[connection.index] != nil {
+      tokens[connection.index] = nil
+      control.subscribers.subtract(1, ordering: .relaxed)
+    }
     if publisher == token { publisher = nil }
     if blockedOn == token { blockedOn = nil }
     switch plan.scenario {

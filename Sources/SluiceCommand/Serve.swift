@@ -1,6 +1,6 @@
 internal import ArgumentParser
 internal import Configuration
-internal import GatewayWorker
+internal import GatewayCoordinator
 internal import Logs
 internal import SystemIO
 
@@ -22,26 +22,35 @@ struct Serve: ParsableCommand {
     let (serve, values) = try options.checked { (values) throws(Mistakes) in
       (try ServeConfiguration(values, filesMax: OpenFileLimit.raise()), values)
     }
-    let reload = ServeReload(options, running: values)
+    let reload = ServeReload(options, running: values, serve)
     let writer = try LogWriter(.error)
     let log = Log(writer, level: serve.logLevel, format: serve.logFormat)
     defer {
       log.flush()
       writer.close(within: Self.lastLinesMilliseconds)
     }
+    let status: Int32
     do {
-      let counters = try runWorker(
-        serve.worker, on: serve.eventLoop, endpoints: serve.endpoints, log: log,
-        reload: { () throws(ReloadRefusal) in try reload.load() }
-      ) { opened in
-        let urls = opened.map(\.url).joined(separator: " ")
-        StandardStream.output.print("sluice: listening on \(urls)")
-      }
-      log.write(.info, "stopped") { counters.add(to: &$0) }
+      try serve.checkCertificates()
+      var coordinator = try Coordinator(
+        serve.coordinator, configuration: WorkerConfiguration(toml: serve.handedOn),
+        environment: ["SWIFT_BACKTRACE": "enable=no"],
+        reload: { reload.load() },
+        say: { news in
+          let (level, format) = reload.logging
+          log.format = format
+          log.level = min(log.level, level)  // the last line of a level that goes
+          FleetLog.tell(news, serve.endpoints, log)
+          log.level = level
+          log.flush()
+        })
+      status = coordinator.run()
     } catch {
       log.write(.error, "cannot start") { $0.add("error", "\(error)") }
       throw ExitCode.failure
     }
+    log.write(.info, "gateway stopped")
+    if status != 0 { throw ExitCode(status) }
   }
 
   /// How long a slow reader of the log holds up the end.
@@ -55,9 +64,9 @@ struct Serve: ParsableCommand {
       GET /channels/{channel}  WebSocket: a message goes to everyone else in the
                                channel; with ?echo=1 to its sender too
 
-    Once connections are accepted, one line with the address is printed. SIGTERM or SIGINT \
-    closes every connection in order and exits with status 0; a second one closes them at once. \
-    SIGHUP reads the configuration and the certificates again.
+    Once connections are accepted, one line with the address is printed. SIGTERM closes every \
+    connection in order, over the drain window, and exits with status 0; a second one, and SIGINT, \
+    closes them at once. SIGHUP reads the configuration and the certificates again.
 
     Every option can also be an environment variable, or stand in a TOML file:
       --max-message-size 64KiB

@@ -1,4 +1,8 @@
+internal import AdminHTTP
+internal import ArgumentParser
 internal import Configuration
+internal import FleetCore
+internal import GatewayCoordinator
 internal import GatewayWorker
 internal import HTTPCore
 internal import Logs
@@ -11,6 +15,12 @@ struct ServeConfiguration {
   let endpoints: [Endpoint]
   let worker: WorkerOptions
   let eventLoop: EventLoopChoice
+  let workers: Int
+  let adminSocket: String
+  let adminListen: SocketAddress?
+  /// For the workers: TOML, secrets included.
+  let handedOn: [UInt8]
+  let drain: DrainPlan
   let logLevel: LogLevel
   let logFormat: LogFormat
 
@@ -45,6 +55,25 @@ struct ServeConfiguration {
     }
     worker.subprotocols = values[ServeOptions.subprotocol]
     self.worker = worker
+    drain = DrainPlan(
+      preDrainDelayMilliseconds: values[ServeOptions.preDrainDelay].milliseconds,
+      windowMilliseconds: values[ServeOptions.drainWindow].milliseconds,
+      deadlineMilliseconds: values[ServeOptions.drainDeadline].milliseconds)
+    if drain.preDrainDelayMilliseconds + drain.windowMilliseconds > drain.deadlineMilliseconds {
+      mistakes.append(
+        Mistake(
+          values.place(of: ServeOptions.drainDeadline),
+          "the deadline comes before the end of the drain window",
+          remedy: "set drain-deadline to more than drain-window and pre-drain-delay together"))
+    }
+    workers = values[ServeOptions.workers]
+    adminListen = values[ServeOptions.adminListen]
+    handedOn = Array(values.handedOnTOML.utf8)
+    adminSocket =
+      values[ServeOptions.adminSocket]
+      ?? AdminSocketPath.standard(
+        for: endpoints.first?.address ?? ListenAddress.standard.address,
+        environment: ProcessEnvironment.variables())
     eventLoop = values[ServeOptions.eventLoop]
     logLevel = values[ServeOptions.logLevel]
     logFormat =
@@ -169,6 +198,29 @@ extension WorkerOptions {
     pingIntervalMilliseconds = values[ServeOptions.pingInterval].milliseconds
     pongMilliseconds = values[ServeOptions.pongTimeout].milliseconds
     closeMilliseconds = values[ServeOptions.closeTimeout].milliseconds
-    drainMilliseconds = values[ServeOptions.drainDeadline].milliseconds
+    drain = WorkerDrain(
+      windowMilliseconds: values[ServeOptions.drainWindow].milliseconds,
+      deadlineMilliseconds: values[ServeOptions.drainDeadline].milliseconds,
+      retryHintMilliseconds: drain.retryHintMilliseconds)
+  }
+}
+
+extension ServeConfiguration {
+  /// What the coordinator is told.
+  var coordinator: CoordinatorOptions {
+    var options = CoordinatorOptions(
+      addresses: endpoints.map(\.address), workers: workers, adminSocket: adminSocket,
+      version: Sluice.configuration.version)
+    options.policy.drain = drain
+    options.adminAddress = adminListen
+    return options
+  }
+}
+
+extension ServeConfiguration {
+  /// Reads them as the workers will, so that what is wrong with them is told once, and before
+  /// anything depends on it.
+  func checkCertificates() throws(TLSConfigurationError) {
+    if let tls = worker.tls { _ = try TLSServerContext(tls, ticketKeys: [.random()]) }
   }
 }

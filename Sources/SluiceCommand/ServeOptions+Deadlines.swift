@@ -5,7 +5,8 @@ extension ServeOptions {
     "Deadlines",
     [
       handshakeTimeout.description, keepAliveTimeout.description, pingInterval.description,
-      pongTimeout.description, closeTimeout.description, drainDeadline.description,
+      pongTimeout.description, closeTimeout.description, drainWindow.description,
+      drainDeadline.description, preDrainDelay.description,
     ])
 
   static let handshakeTimeout = ConfigOption(
@@ -43,12 +44,27 @@ extension ServeOptions {
     help: "How long to wait for a client's half of the closing handshake.",
     details: "And, after an error of its own, for the end of its TCP connection.")
 
+  static let drainWindow = ConfigOption(
+    "drain-window", .time(canBeZero: true), default: TimeSpan(milliseconds: 8_000),
+    change: .restart,
+    help: "In a drain, over how long the connections are closed.",
+    details: """
+      Each gets a close frame, 1012 with a hint when to come back, at a random moment within it. \
+      SIGTERM, `sluice drain`, `restart` and `scale` drain.
+      """)
+
   static let drainDeadline = ConfigOption(
     "drain-deadline", .time(canBeZero: false), default: TimeSpan(milliseconds: 9_000),
-    change: .live,
-    help: "After SIGTERM, whoever is left at this time is disconnected.",
+    change: .restart,
+    help: "In a drain, whoever is left at this time is disconnected.",
     details: """
-      And counted as `forced to close`. After SIGINT too. The process ends earlier, with its last \
+      Counted from the start of the drain, and as `forced`. A drain ends earlier, with its last \
       connection.
       """)
+
+  static let preDrainDelay = ConfigOption(
+    "pre-drain-delay", .time(canBeZero: true), default: TimeSpan(milliseconds: 0),
+    change: .restart,
+    help: "After SIGTERM, go on accepting for so long, while /readyz says no.",
+    details: "For load balancers that are slow to see it. Add it to the drain deadline.")
 }

@@ -11,7 +11,9 @@ internal import SystemIO
 enum ServeOptions {
   static let table = OptionTable(
     command: "sluice serve", variablePrefix: "SLUICE_",
-    groups: [listening, tls, proxy, pages, limits, deadlines, logging, configuration],
+    groups: [
+      listening, processes, tls, proxy, pages, limits, deadlines, logging, configuration,
+    ],
     fileOption: config)
 }
 

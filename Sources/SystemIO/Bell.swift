@@ -32,9 +32,10 @@ package final class Bell: Sendable {
   }
 }
 
-/// Waits for one descriptor; -1 is for ever.
-func waitUntilReady(_ descriptor: Int32, for events: Int32, atMost milliseconds: Int32) {
+/// Waits for one descriptor; -1 is for ever. False when the time is over.
+@discardableResult
+func waitUntilReady(_ descriptor: Int32, for events: Int32, atMost milliseconds: Int32) -> Bool {
   var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
   // SAFETY: one entry.
-  _ = retryingInterrupts { unsafe poll(&entry, 1, milliseconds) }
+  return retryingInterrupts { unsafe poll(&entry, 1, milliseconds) } > 0
 }

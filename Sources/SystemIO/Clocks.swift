@@ -42,3 +42,10 @@ private func read(_ clock: clockid_t) -> timespec {
   unsafe clock_gettime(clock, &time)
   return time
 }
+
+package enum Pause {
+  /// Sleeps; for commands that look again and again. At most a minute.
+  package static func seconds(_ seconds: Double) {
+    usleep(UInt32(min(max(seconds, 0), 60) * 1e6))
+  }
+}

@@ -32,6 +32,8 @@ let sendFlags = sluice_send_flags
       static let failed = Flags(rawValue: 32)
       /// Not connected yet.
       static let connecting = Flags(rawValue: 64)
+      /// Its descriptor is somebody else's, who is told when there is something to read.
+      static let watched = Flags(rawValue: 128)
     }
   }
 
@@ -40,24 +42,24 @@ let sendFlags = sluice_send_flags
   private static let acceptsMax = 64
   /// How long the kernel goes on with the output of a socket that was closed.
   private static let lastOutputMilliseconds: UInt32 = 10_000
-  /// How long listeners rest when descriptors or memory have run out.
-  private static let acceptRestMilliseconds: UInt64 = 100
 
   private static let socketEvents =
     EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
 
   package private(set) var now: UInt64
   package private(set) var queuedBytesInAll = 0
-  private let epoll: FileDescriptor
+  package private(set) var bytesReceivedInAll: UInt64 = 0
+  package private(set) var bytesHandedOverInAll: UInt64 = 0
+  private let epoll: EpollSet
   private let wake: FileDescriptor
   private var signals: SignalDescriptor? = nil
-  private var listeners: [OpenListener] = []
-  private var listenersRestUntil: UInt64? = nil
+  private var listeners = ListenerTable()
 
   private let events: UnsafeMutablePointer<epoll_event>
   private var eventCount = 0
   private var eventIndex = 0
   private var acceptsLeft = EpollLoop.acceptsMax
+  private var lastAcceptsLeft = EpollLoop.acceptsMax
 
   private let buffer: UnsafeMutablePointer<UInt8>
   private var transports: [Transport] = []
@@ -73,13 +75,11 @@ let sendFlags = sluice_send_flags
   private var readyNext: [Token] = []
 
   package init() throws(SystemError) {
-    let epollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
-    guard epollDescriptor >= 0 else { throw .last("epoll_create1") }
-    let epoll = FileDescriptor(owning: epollDescriptor)
+    let epoll = try EpollSet()
     let wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     guard wakeDescriptor >= 0 else { throw .last("eventfd") }
     let wake = FileDescriptor(owning: wakeDescriptor)
-    try Self.add(wakeDescriptor, EPOLLIN.rawValue, .wake, to: epoll)
+    try epoll.add(wakeDescriptor, EPOLLIN.rawValue, .wake)
     self.epoll = epoll
     self.wake = wake
     now = MonotonicClock.milliseconds()
@@ -91,69 +91,12 @@ let sendFlags = sluice_send_flags
   }
 
   deinit {
-    for transport in transports where transport.descriptor >= 0 {
+    for transport in transports
+    where transport.descriptor >= 0 && !transport.flags.contains(.watched) {
       _ = Glibc.close(transport.descriptor)
     }
     unsafe events.deallocate()
     unsafe buffer.deallocate()
-  }
-}
-
-// MARK: - What an event belongs to
-
-extension EpollLoop {
-  /// What is stored with a registration. Sockets have generations from 1 on;
-  /// generation 0 is the loop's own.
-  private enum Source {
-    case wake
-    case signals
-    case listener(Int)
-    case socket(Token)
-
-    init(_ data: UInt64) {
-      let slot = UInt32(truncatingIfNeeded: data)
-      let generation = UInt32(truncatingIfNeeded: data >> 32)
-      self =
-        switch (generation, slot) {
-        case (0, 0): .wake
-        case (0, 1): .signals
-        case (0, _): .listener(Int(slot) - 2)
-        default: .socket(Token(slot: slot, generation: generation))
-        }
-    }
-
-    var data: UInt64 {
-      switch self {
-      case .wake: 0
-      case .signals: 1
-      case .listener(let index): UInt64(index + 2)
-      case .socket(let token): UInt64(token.generation) << 32 | UInt64(token.slot)
-      }
-    }
-  }
-
-  private static func add(
-    _ descriptor: Int32, _ mask: UInt32, _ source: Source, to epoll: borrowing FileDescriptor
-  ) throws(SystemError) {
-    guard control(EPOLL_CTL_ADD, descriptor, mask, source, of: epoll) == 0 else {
-      throw .last("epoll_ctl")
-    }
-  }
-
-  private static func control(
-    _ operation: Int32, _ descriptor: Int32, _ mask: UInt32, _ source: Source,
-    of epoll: borrowing FileDescriptor
-  ) -> Int32 {
-    // SAFETY: the kernel reads one event, of whose union u64 is set.
-    var event = unsafe epoll_event()
-    unsafe event.events = mask
-    unsafe event.data.u64 = source.data
-    return unsafe epoll_ctl(epoll.rawValue, operation, descriptor, &event)
-  }
-
-  private func isLive(_ token: Token) -> Bool {
-    let slot = Int(token.slot)
-    return slot < transports.count && transports[slot].generation == token.generation
   }
 }
 
@@ -163,7 +106,9 @@ extension EpollLoop {
   package mutating func wait() {
     beginIteration()
     // SAFETY: `events` has room for `eventsMax`.
-    endWait(unsafe epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), waitMilliseconds()))
+    endWait(
+      unsafe epoll_wait(
+        epoll.descriptor.rawValue, events, Int32(Self.eventsMax), waitMilliseconds()))
   }
 
   package mutating func wait(atMost nanoseconds: UInt64) {
@@ -172,13 +117,15 @@ extension EpollLoop {
     let timeout = own < 0 ? nanoseconds : min(nanoseconds, UInt64(own) * 1_000_000)
     // SAFETY: as above.
     endWait(
-      unsafe sluice_epoll_wait(epoll.rawValue, events, Int32(Self.eventsMax), timeout))
+      unsafe sluice_epoll_wait(
+        epoll.descriptor.rawValue, events, Int32(Self.eventsMax), timeout))
   }
 
   private mutating func beginIteration() {
     swap(&ready, &readyNext)
     readyNext.removeAll(keepingCapacity: true)
     readyIndex = 0
+    lastAcceptsLeft = Self.acceptsMax
   }
 
   private mutating func endWait(_ count: Int32) {
@@ -186,13 +133,15 @@ extension EpollLoop {
     eventCount = max(0, Int(count))
     eventIndex = 0
     now = MonotonicClock.milliseconds()
-    if let until = listenersRestUntil, until <= now { setListenersResting(false) }
+    listeners.endRest(now: now, in: epoll)
   }
 
   private func waitMilliseconds() -> Int32 {
-    if !ready.isEmpty || noticeIndex < notices.count { return 0 }
+    if !ready.isEmpty || noticeIndex < notices.count || listeners.nextStopping != nil {
+      return 0
+    }
     var delay = timers.delay(from: now)
-    if let until = listenersRestUntil {
+    if let until = listeners.restUntil {
       delay = min(delay ?? .max, until > now ? until - now : 0)
     }
     guard let delay else { return -1 }
@@ -209,6 +158,9 @@ extension EpollLoop {
         let token = ready[readyIndex]
         readyIndex += 1
         if let completion = receiveReady(token) { return completion }
+      } else if lastAcceptsLeft > 0, let index = listeners.nextStopping {
+        lastAcceptsLeft -= 1
+        return acceptLast(on: index)
       } else if let slot = timers.expired(now: now) {
         return .fired(Token(slot: UInt32(slot), generation: transports[slot].generation))
       } else {
@@ -241,7 +193,7 @@ extension EpollLoop {
 
   private mutating func handleEvent() -> Completion? {
     let (mask, data) = unsafe (events[eventIndex].events, events[eventIndex].data.u64)
-    switch Source(data) {
+    switch EpollSource(data) {
     case .socket(let token):
       eventIndex += 1
       return isLive(token) ? handleSocket(token, mask) : nil
@@ -267,58 +219,48 @@ extension EpollLoop {
   }
 }
 
-// MARK: - Listeners, signals, wake-ups
+// MARK: - Listeners, signals, watches, wake-ups
 
 extension EpollLoop {
-  /// Listeners own a descriptor, and so cannot lie in an array themselves.
-  private final class OpenListener {
-    let listener: Listener
-    init(_ listener: consuming Listener) { self.listener = listener }
-  }
-
   package mutating func listen(on listener: consuming Listener) throws(SystemError) -> Int {
-    let opened = OpenListener(listener)
-    let index = listeners.count
-    try Self.add(opened.listener.socket.rawValue, EPOLLIN.rawValue, .listener(index), to: epoll)
-    listeners.append(opened)
-    return index
+    try listeners.add(listener, to: epoll)
   }
 
   package mutating func stopListening() {
     // Whoever is in the queue has connected already, and would get RST.
-    for index in listeners.indices {
-      while let completion = accept(on: index) {
-        notices.append(completion)
-        if case .acceptFailed = completion { break }
-      }
+    for index in listeners.openIndices {
+      listeners.stop(index, in: epoll)
+      while listeners.nextStopping == index { notices.append(acceptLast(on: index)) }
     }
-    listeners.removeAll()
-    listenersRestUntil = nil
+  }
+
+  package mutating func stopListening(on index: Int) {
+    listeners.stop(index, in: epoll)
   }
 
   private mutating func accept(on index: Int) -> Completion? {
-    guard index < listeners.count else { return nil }
-    while true {
-      var (upper, lower) = (UInt64(0), UInt64(0))
-      // SAFETY: two integers are written.
-      let descriptor = unsafe sluice_accept(
-        listeners[index].listener.socket.rawValue, sluice_accept_flags, &upper, &lower)
-      if descriptor >= 0 {
-        let peer = UInt128(upper) << 64 | UInt128(lower)
-        return adopt(descriptor, from: index, peer: peer == 0 ? nil : peer)
-      }
-      let error = SystemError.last("accept")
-      switch error.code {
-      case EAGAIN:
-        return nil
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-        setListenersResting(true)
-        acceptsLeft = 0
-        return .acceptFailed(error, listener: index)
-      default:
-        // The connection broke while it was queued (accept(2), "Error handling").
-        continue
-      }
+    switch listeners.accept(on: index) {
+    case .connection(let descriptor, let peer):
+      return adopt(descriptor, from: index, peer: peer)
+    case .queueEmpty:
+      return nil
+    case .failed(let error):
+      listeners.rest(now: now, in: epoll)
+      acceptsLeft = 0
+      return .acceptFailed(error, listener: index)
+    }
+  }
+
+  /// One of the connections that are left, or that none is, and the listener is closed.
+  private mutating func acceptLast(on index: Int) -> Completion {
+    switch listeners.acceptLast(on: index) {
+    case .connection(let descriptor, let peer):
+      return adopt(descriptor, from: index, peer: peer)
+    case .queueEmpty:
+      listeners.close(index)
+      return .stoppedListening(listener: index)
+    case .failed(let error):
+      return .acceptFailed(error, listener: index)
     }
   }
 
@@ -327,7 +269,7 @@ extension EpollLoop {
   ) -> Completion {
     let token = allocateSlot(descriptor)
     do throws(SystemError) {
-      try Self.add(descriptor, Self.socketEvents, .socket(token), to: epoll)
+      try epoll.add(descriptor, Self.socketEvents, .socket(token))
       return .accepted(token, listener: index, peer: peer)
     } catch {
       release(token)
@@ -335,19 +277,24 @@ extension EpollLoop {
     }
   }
 
-  private mutating func setListenersResting(_ resting: Bool) {
-    listenersRestUntil = resting ? now + Self.acceptRestMilliseconds : nil
-    for (index, listener) in listeners.enumerated() {
-      _ = Self.control(
-        EPOLL_CTL_MOD, listener.listener.socket.rawValue, resting ? 0 : EPOLLIN.rawValue,
-        .listener(index), of: epoll)
-    }
-  }
-
   package mutating func watch(signals numbers: [Int32]) throws(SystemError) {
     let descriptor = try SignalDescriptor(watching: numbers)
-    try Self.add(descriptor.rawValue, EPOLLIN.rawValue, .signals, to: epoll)
+    try epoll.add(descriptor.rawValue, EPOLLIN.rawValue, .signals)
     signals = descriptor
+  }
+
+  package mutating func watch(readable descriptor: Int32) throws(SystemError) -> Token {
+    let token = allocateSlot(-1)
+    let slot = Int(token.slot)
+    do throws(SystemError) {
+      try epoll.add(descriptor, EPOLLIN.rawValue, .socket(token))
+    } catch {
+      release(token)
+      throw error
+    }
+    transports[slot].descriptor = descriptor
+    transports[slot].flags = [.watched, .readShut, .writeShut]
+    return token
   }
 
   package func makeWaker() throws(SystemError) -> Waker {
@@ -390,7 +337,7 @@ extension EpollLoop {
       transports[slot].flags.remove(.connecting)
       notices.append(.connected(token))
     }
-    try Self.add(descriptor, Self.socketEvents, .socket(token), to: epoll)
+    try epoll.add(descriptor, Self.socketEvents, .socket(token))
   }
 
   private mutating func connectionAttempted(_ token: Token, _ mask: UInt32) -> Completion? {
@@ -413,8 +360,9 @@ extension EpollLoop {
 extension EpollLoop {
   private mutating func handleSocket(_ token: Token, _ mask: UInt32) -> Completion? {
     let slot = Int(token.slot)
-    if transports[slot].flags.contains(.failed) { return nil }
-    if transports[slot].flags.contains(.connecting) { return connectionAttempted(token, mask) }
+    if !transports[slot].flags.isDisjoint(with: [.failed, .connecting, .watched]) {
+      return handleOther(token, mask)
+    }
     if mask & EPOLLOUT.rawValue != 0 && transports[slot].queue != nil { flush(token) }
     let ended = mask & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
     if mask & EPOLLIN.rawValue == 0 && !ended { return nil }
@@ -426,6 +374,12 @@ extension EpollLoop {
     // With FIN or an error behind the data there is more to be had than this
     // one receive, and no further edge to announce it.
     return receive(token, more: ended)
+  }
+
+  private mutating func handleOther(_ token: Token, _ mask: UInt32) -> Completion? {
+    let flags = transports[Int(token.slot)].flags
+    if flags.contains(.watched) { return .readable(token) }
+    return flags.contains(.failed) ? nil : connectionAttempted(token, mask)
   }
 
   private mutating func receiveReady(_ token: Token) -> Completion? {
@@ -450,6 +404,7 @@ extension EpollLoop {
     }
     if count > 0 {
       transports[slot].bytesReceived &+= UInt64(count)
+      bytesReceivedInAll &+= UInt64(count)
       if more || count == Self.receiveBytesMax { addReady(token) }
       // SAFETY: `count` bytes were written; valid until the next completion.
       return .received(token, unsafe ReceivedBytes(buffer, count: count))
@@ -504,6 +459,7 @@ extension EpollLoop {
       return
     }
     transports[slot].bytesHandedOver &+= UInt64(range.count)
+    bytesHandedOverInAll &+= UInt64(range.count)
     if let queue = transports[slot].queue {
       queue.append(chunk, range)
       queuedBytesInAll += range.count
@@ -584,6 +540,10 @@ extension EpollLoop {
     return queuedBytes(on: token) + Int(sluice_unsent_bytes(transports[slot].descriptor))
   }
 
+  package func peerCredentials(of token: Token) -> PeerCredentials? {
+    isLive(token) ? try? PeerCredentials(of: transports[Int(token.slot)].descriptor) : nil
+  }
+
   package mutating func shutdownWrite(on token: Token) {
     let slot = Int(token.slot)
     guard isLive(token), transports[slot].flags.isDisjoint(with: [.failed, .writeShut]) else {
@@ -602,6 +562,11 @@ extension EpollLoop {
 // MARK: - Slots and timers
 
 extension EpollLoop {
+  private func isLive(_ token: Token) -> Bool {
+    let slot = Int(token.slot)
+    return slot < transports.count && transports[slot].generation == token.generation
+  }
+
   private mutating func allocateSlot(_ descriptor: Int32) -> Token {
     let slot: Int
     if let free = freeSlots.popLast() {
@@ -619,8 +584,12 @@ extension EpollLoop {
     let slot = Int(token.slot)
     timers.cancel(slot)
     dropQueue(slot)
-    // Takes its registration and its pending events with it.
-    if transports[slot].descriptor >= 0 { _ = Glibc.close(transports[slot].descriptor) }
+    if transports[slot].flags.contains(.watched) {
+      epoll.remove(transports[slot].descriptor)
+    } else if transports[slot].descriptor >= 0 {
+      // Takes its registration and its pending events with it.
+      _ = Glibc.close(transports[slot].descriptor)
+    }
     let traffic = (transports[slot].bytesReceived, transports[slot].bytesHandedOver)
     transports[slot] = Transport()
     transports[slot].generation = token.nextGeneration
@@ -631,7 +600,8 @@ extension EpollLoop {
   package mutating func close(_ token: Token, discardingOutput: Bool) {
     guard isLive(token) else { return }
     let descriptor = transports[Int(token.slot)].descriptor
-    if sluice_unsent_bytes(descriptor) > 0 {
+    let isOurs = !transports[Int(token.slot)].flags.contains(.watched)
+    if isOurs && sluice_unsent_bytes(descriptor) > 0 {
       if discardingOutput {
         sluice_reset_on_close(descriptor)
       } else {

@@ -60,6 +60,9 @@ package enum Completion {
   /// socket.
   case accepted(Token, listener: Int, peer: UInt128?)
   case acceptFailed(SystemError, listener: Int)
+  /// The listener's queue was empty after ``EventLoop/stopListening(on:)`` or
+  /// ``EventLoop/stopListening()``, and it is closed. Its index may be used again.
+  case stoppedListening(listener: Int)
   /// What ``EventLoop/connect(to:from:)`` has asked for. Had it failed, the socket
   /// would have been reported as closed.
   case connected(Token)
@@ -72,6 +75,9 @@ package enum Completion {
   case closed(Token, SystemError)
   /// The socket's timer.
   case fired(Token)
+  /// A descriptor of ``EventLoop/watch(readable:)`` has something to be read, or its end or
+  /// an error. It is told in every iteration until that is read.
+  case readable(Token)
   /// One of the watched signals.
   case signalled(Int32)
   /// Somebody used a ``Waker``.
@@ -99,11 +105,35 @@ package protocol EventLoop: ~Copyable {
   /// Accepts connections on `listener` from now on; completions carry the index.
   mutating func listen(on listener: consuming Listener) throws(SystemError) -> Int
 
-  /// Closes all listeners.
+  /// Accepts who is in the queues of all listeners, however many, and closes them. The
+  /// completions follow, ``Completion/stoppedListening(listener:)`` last for each.
+  ///
+  /// Whoever cannot be accepted, because descriptors have run out, is disconnected, and
+  /// reported with ``Completion/acceptFailed(_:listener:)``.
   mutating func stopListening()
+
+  /// Accepts who is in the listener's queue, and closes it then. In each iteration a bounded
+  /// number is accepted; ``Completion/stoppedListening(listener:)`` tells the end.
+  ///
+  /// Where others have the socket open too, or a group of SO_REUSEPORT has others, new
+  /// connections are to be led elsewhere before (``ReuseportSteering``), or they go on
+  /// to be queued where nobody attends to them. To listen again, give the loop another
+  /// ``Listener`` of the same socket.
+  mutating func stopListening(on listener: Int)
 
   /// Reports these signals as completions instead of their default action.
   mutating func watch(signals: [Int32]) throws(SystemError)
+
+  /// Tells when `descriptor` has something to be read, which its owner does: a socket
+  /// whose packets carry descriptors, a pidfd, a pipe.
+  ///
+  /// ``close(_:discardingOutput:)`` ends the watch and leaves the descriptor open. It must come
+  /// before the descriptor is closed. A watch can have a timer, as sockets can; whatever else
+  /// sockets do, it doesn't do.
+  ///
+  /// - Throws: EPERM for a kind of file that cannot be watched, EEXIST when this loop watches
+  ///   the descriptor already, EBADF.
+  mutating func watch(readable descriptor: Int32) throws(SystemError) -> Token
 
   /// For other threads to end a ``wait()``.
   func makeWaker() throws(SystemError) -> Waker
@@ -132,12 +162,19 @@ package protocol EventLoop: ~Copyable {
   /// The same, of all sockets together.
   var queuedBytesInAll: Int { get }
 
+  /// What all sockets together have received, and were given to send, since the start.
+  var bytesReceivedInAll: UInt64 { get }
+  var bytesHandedOverInAll: UInt64 { get }
+
   /// What has been received on the socket so far, and what the kernel has taken for it. Also of
   /// one that was just closed, or reported as closed, until a slot is needed for another.
   func traffic(of token: Token) -> (bytesReceived: UInt64, bytesSent: UInt64)
 
   /// Bytes that the peer has not taken yet: those, and what the kernel holds.
   func untakenBytes(on token: Token) -> Int
+
+  /// Who has connected a Unix socket; nil for any other.
+  func peerCredentials(of token: Token) -> PeerCredentials?
 
   /// Nothing is received until resumed; a break of the connection is reported all the same.
   mutating func pauseReceiving(on token: Token)
@@ -146,7 +183,7 @@ package protocol EventLoop: ~Copyable {
   /// Sends FIN once the queue is empty. Nothing may be sent after it.
   mutating func shutdownWrite(on token: Token)
 
-  /// Closes the socket at once. No completion follows; the token is stale.
+  /// Closes the socket, or ends the watch or the timer, at once. No completion follows; the token is stale.
   ///
   /// What the kernel still holds of its output is sent on, for a while, or
   /// discarded: a peer that doesn't read would make it keep that for minutes.
@@ -165,9 +202,7 @@ package struct Waker: Sendable {
   private let event: SharedDescriptor
 
   init(duplicating descriptor: Int32) throws(SystemError) {
-    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-    guard copy >= 0 else { throw .last("fcntl") }
-    event = SharedDescriptor(FileDescriptor(owning: copy))
+    event = SharedDescriptor(try FileDescriptor(duplicating: descriptor))
   }
 
   package func wake() {

@@ -4,25 +4,59 @@ internal import Glibc
 /// A listening stream socket, not yet attended to.
 ///
 /// TCP listeners are bound with SO_REUSEPORT, so that each worker has one of its
-/// own. Accepted sockets inherit ``SocketOptions``. IPv6 listeners take IPv6 only: 0.0.0.0 and [::] can be listened on side by side.
+/// own, a slot: ``requireUnused(_:)`` first, then ``init(on:backlog:)`` with what is wanted
+/// for the first slot, and with the first one's ``address`` for the others. Accepted
+/// sockets inherit ``SocketOptions``. IPv6 listeners take IPv6 only: 0.0.0.0 and [::] can be
+/// listened on side by side.
 ///
-/// A Unix socket has no SO_REUSEPORT. Its path is guarded by a lock file,
+/// A Unix socket has no SO_REUSEPORT; workers share one, which each of them inherits
+/// (``init(inheriting:isShared:)``). Its path is guarded by a lock file,
 /// `PATH.lock`, that is held as long as the listener: whoever holds the lock may
 /// remove a path that a dead process left behind, and nobody takes the path of a
 /// live one.
 package struct Listener: ~Copyable {
   package let address: SocketAddress
+  /// Whether other processes accept from the same socket. A connection then wakes one
+  /// of them, not all (EPOLLEXCLUSIVE).
+  package let isShared: Bool
   let socket: FileDescriptor
   private let unixPath: UnixSocketPath?
 
+  /// Whether a process had this Unix socket before that died without removing it.
+  package let replacedStalePath: Bool
+
+  /// For a child to inherit, or to be sent; it stays this value's.
+  package var descriptorNumber: Int32 { socket.rawValue }
+
+  /// Of the lock file of a Unix socket's path, for this process's next program
+  /// (``ExecImage``) to take over with the socket; nil when the path is not ours.
+  package var pathLockNumber: Int32? {
+    switch unixPath {
+    case .some(let path): path.lock.rawValue
+    case .none: nil
+    }
+  }
+
+  /// Binds a socket, and listens.
+  ///
+  /// - Parameters:
+  ///   - wanted: Where; port 0 is replaced with a free one.
+  ///   - backlog: How many connections may be queued; net.core.somaxconn limits it too.
+  ///   - unixMode: Which of the permissions that the umask allows a Unix socket's file
+  ///     has, from its beginning: 0o600 lets only our user connect. All, unless given.
+  ///   - takesOver: A Unix socket's path is taken also when processes still listen there
+  ///     whose parent held the lock and is dead.
+  /// - Throws: Which call failed, and what can be done about it.
   package init(
-    on wanted: SocketAddress, backlog: Int32 = 4096
+    on wanted: SocketAddress, backlog: Int32 = 4096, unixMode: UInt32 = 0o777,
+    takesOver: Bool = false
   ) throws(ListenerError) {
     var pathGuard: UnixSocketPath? = nil
-    var path: String? = nil
+    var wasStale = false
     if case .unix(let wantedPath) = wanted {
-      path = wantedPath
-      pathGuard = try UnixSocketPath(claiming: wantedPath)
+      let claimed = try UnixSocketPath(claiming: wantedPath, takesOver: takesOver)
+      wasStale = claimed.wasStale
+      pathGuard = consume claimed
     }
     let raw = Glibc.socket(wanted.family, sluice_stream_socket, 0)
     guard raw >= 0 else { throw ListenerError(wanted, .last("socket")) }
@@ -39,11 +73,52 @@ package struct Listener: ~Copyable {
     } catch {
       throw ListenerError(wanted, error)
     }
+    // The file that bind makes gets the mode of its socket.
+    if wanted.family == AF_UNIX, fchmod(raw, unixMode) != 0 {
+      throw ListenerError(wanted, .last("fchmod"))
+    }
     let bound = unsafe wanted.withSockaddr { unsafe Glibc.bind(raw, $0, $1) }
     guard bound == 0 else { throw ListenerError(wanted, .last("bind")) }
+    if !(pathGuard?.allows(atMost: unixMode) ?? true) {
+      throw ListenerError(wanted, SystemError("fchmod", code: EPERM))
+    }
     guard Glibc.listen(raw, backlog) == 0 else { throw ListenerError(wanted, .last("listen")) }
 
-    address = SocketAddress(boundTo: raw, unixPath: path) ?? wanted
+    address = SocketAddress(boundTo: raw) ?? wanted
+    isShared = false
+    replacedStalePath = wasStale
+    socket = descriptor
+    unixPath = pathGuard
+  }
+
+  /// Takes over a listening socket that this process was started with, or was sent.
+  ///
+  /// - Parameters:
+  ///   - descriptor: The socket.
+  ///   - isShared: Whether other processes accept from it too.
+  ///   - pathLock: The lock file of a Unix socket's path, which is removed with this value
+  ///     then. Without it the path stays its binder's.
+  /// - Throws: EINVAL or EAGAIN for another file, or one that somebody else has locked; ENOTSOCK for what is no socket, EINVAL for one that doesn't listen, EPROTOTYPE
+  ///   for one that is not a stream over TCP or a Unix socket with a path.
+  package init(
+    inheriting descriptor: consuming FileDescriptor, isShared: Bool = false,
+    pathLock: consuming FileDescriptor? = nil
+  ) throws(SystemError) {
+    let raw = descriptor.rawValue
+    guard try SocketOptions.value(SOL_SOCKET, SO_TYPE, of: raw) == sluice_socket_type,
+      let address = SocketAddress(boundTo: raw)
+    else { throw SystemError("getsockopt", code: EPROTOTYPE) }
+    guard try SocketOptions.value(SOL_SOCKET, SO_ACCEPTCONN, of: raw) != 0 else {
+      throw SystemError("getsockopt", code: EINVAL)
+    }
+    try descriptor.makeNonblocking()
+    var pathGuard: UnixSocketPath? = nil
+    if let pathLock, case .unix(let path) = address {
+      pathGuard = try UnixSocketPath(inheriting: path, lock: pathLock)
+    }
+    self.address = address
+    self.isShared = isShared
+    replacedStalePath = false
     socket = descriptor
     unixPath = pathGuard
   }

@@ -31,3 +31,16 @@ package enum SmallFile {
     return nil
   }
 }
+
+package enum OwnMemory {
+  /// What this process has resident, shared pages included (proc_pid_statm(5)); 0 where that
+  /// can't be read.
+  package static func residentBytes() -> UInt64 {
+    guard let bytes = try? SmallFile.read("/proc/self/statm", bytesMax: 256) else { return 0 }
+    let fields = bytes.split(separator: UInt8(ascii: " "))
+    guard fields.count > 1, let pages = UInt64(String(decoding: fields[1], as: UTF8.self)) else {
+      return 0
+    }
+    return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+  }
+}

@@ -141,34 +141,40 @@ extension SocketAddress {
     }
   }
 
-  /// What a socket is bound to; nil for a kind of socket that is not ours.
-  init?(boundTo descriptor: Int32, unixPath: String?) {
-    if let unixPath {
-      self = .unix(path: unixPath)
-      return
-    }
-    var storage = sockaddr_in6()
-    var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
-    // SAFETY: a sockaddr_in6 is the larger of the two, and its size is passed.
+  /// What a socket is bound to; nil for a kind of socket that is not ours, or a Unix socket
+  /// without a path.
+  init?(boundTo descriptor: Int32) {
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    // SAFETY: a sockaddr_storage is as large as any, and its size is passed.
     let result = unsafe withUnsafeMutablePointer(to: &storage) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe getsockname(descriptor, $0, &size)
       }
     }
     guard result == 0 else { return nil }
-    let port = UInt16(bigEndian: storage.sin6_port)  // at the same place in both
-    switch Int32(storage.sin6_family) {
-    case AF_INET:
-      // SAFETY: the kernel wrote a sockaddr_in, which is smaller.
-      let address = unsafe withUnsafeBytes(of: &storage) {
-        unsafe $0.load(as: sockaddr_in.self).sin_addr.s_addr
+    // SAFETY: the kernel wrote an address of this family; a sockaddr_storage holds each.
+    let address = unsafe withUnsafeBytes(of: storage) { bytes -> SocketAddress? in
+      switch unsafe Int32(bytes.load(as: sa_family_t.self)) {
+      case AF_INET:
+        let ipv4 = unsafe bytes.load(as: sockaddr_in.self)
+        return .ipv4(
+          UInt32(bigEndian: ipv4.sin_addr.s_addr), port: UInt16(bigEndian: ipv4.sin_port))
+      case AF_INET6:
+        let ipv6 = unsafe bytes.load(as: sockaddr_in6.self)
+        return .ipv6(
+          unsafe withUnsafeBytes(of: ipv6.sin6_addr) { unsafe Array($0) },
+          port: UInt16(bigEndian: ipv6.sin6_port))
+      case AF_UNIX:
+        // An abstract address begins with a zero byte; none at all has no bytes.
+        let path = unsafe bytes[MemoryLayout<sockaddr_un>.offset(of: \.sun_path)!..<Int(size)]
+        let text = unsafe path.prefix { $0 != 0 }
+        return unsafe text.isEmpty ? nil : .unix(path: String(decoding: text, as: UTF8.self))
+      default:
+        return nil
       }
-      self = .ipv4(UInt32(bigEndian: address), port: port)
-    case AF_INET6:
-      // SAFETY: an in6_addr is 16 plain bytes.
-      self = .ipv6(unsafe withUnsafeBytes(of: storage.sin6_addr) { unsafe Array($0) }, port: port)
-    default:
-      return nil
     }
+    guard let address else { return nil }
+    self = address
   }
 }

@@ -20,7 +20,7 @@ enum SocketOptions {
     try set(level, option, 1, on: descriptor)
   }
 
-  private static func set(
+  static func set(
     _ level: Int32, _ option: Int32, _ value: Int32, on descriptor: Int32
   ) throws(SystemError) {
     var value = value
@@ -28,5 +28,17 @@ enum SocketOptions {
     let result = unsafe setsockopt(
       descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     guard result == 0 else { throw .last("setsockopt") }
+  }
+
+  /// The value of an option that is an integer.
+  static func value(
+    _ level: Int32, _ option: Int32, of descriptor: Int32
+  ) throws(SystemError) -> Int32 {
+    var value: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    // SAFETY: the kernel writes at most one Int32.
+    let result = unsafe getsockopt(descriptor, level, option, &value, &size)
+    guard result == 0 else { throw .last("getsockopt") }
+    return value
   }
 }

@@ -160,8 +160,8 @@ package struct Clients: ~Copyable {
         handler.signalled(number, in: &self)
       case .woken:
         handler.woken(in: &self)
-      case .accepted, .acceptFailed:
-        break  // nothing listens here
+      case .accepted, .acceptFailed, .stoppedListening, .readable:
+        break  // nothing listens here, and nothing is watched
       }
     }
     flushFrames()

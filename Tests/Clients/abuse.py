@@ -223,12 +223,12 @@ class Honest:
 
 def memory_bytes(server):
     """What is resident now."""
-    with open(f"/proc/{server.process.pid}/status") as status:
+    with open(f"/proc/{server.worker_pid}/status") as status:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) * KIB
 
 
 def descriptor_count(server):
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+    return len(os.listdir(f"/proc/{server.worker_pid}/fd"))
 
 
 def wait_until(condition, within_s, every_s=0.02):

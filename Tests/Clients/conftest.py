@@ -1,10 +1,12 @@
 """Fixtures: real servers, raw connections, Debian's node."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import abuse
+import fleet
 import misbehaving
 import pytest
 import sluice
@@ -36,6 +38,23 @@ def start_server():
 
     yield start
     _stop_all(servers)
+
+
+@pytest.fixture
+def start_fleet(tmp_path):
+    """start_fleet("--flag", …, workers=2): a fleet.Fleet for this test."""
+    fleets = []
+
+    def start(*flags, **options):
+        fleets.append(fleet.Fleet(tmp_path, *flags, **options))
+        return fleets[-1]
+
+    yield start
+    for running in fleets:
+        if running.running:
+            # Whoever is left doesn't matter any more.
+            running.signal(signal.SIGINT)
+    _stop_all(fleets)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Starting, watching and stopping a gateway."""
 
+import contextlib
 import json
 import os
 import re
@@ -58,9 +59,18 @@ class Server:
         if not BINARY.exists():
             raise RuntimeError(f"{BINARY} is not there: run 'make build', or set SLUICE_BINARY")
         listeners = [word for address in listen for word in ("--listen", address)]
+        self.directory = tempfile.TemporaryDirectory(prefix="sluice-")
+        self.admin_socket = Path(self.directory.name, "admin.sock")
+        # A test that isn't about draining doesn't wait for it.
+        given = {str(flag).partition("=")[0] for flag in flags}
+        defaults = []
+        if not given & {"--admin-socket", "--config"}:
+            defaults += ["--admin-socket", self.admin_socket]
+        if not given & {"--drain-window", "--config"}:
+            defaults += ["--drain-window", "0"]
         self.stderr_file = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [BINARY, "serve", *listeners, *flags],
+            [BINARY, "serve", *listeners, *defaults, *flags],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.stderr_file if stderr is None else stderr,
@@ -145,6 +155,16 @@ class Server:
             time.sleep(0.01)
 
     @property
+    def worker_pid(self):
+        """The process that has the connections; of several workers, the first."""
+        return self.worker_pids[0]
+
+    @property
+    def worker_pids(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    @property
     def running(self):
         return self.process.poll() is None
 
@@ -181,11 +201,26 @@ class Server:
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
+    def stop_all(self):
+        """SIGSTOP to all of it; the coordinator first, which would replace a silent worker."""
+        self.stopped_pids = [self.process.pid, *self.worker_pids]
+        for pid in self.stopped_pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def continue_all(self):
+        for pid in reversed(self.stopped_pids):
+            os.kill(pid, signal.SIGCONT)
+
     def kill(self):
         """Ends it without any courtesy; stop() then has nothing to check."""
         self.killed = True
+        workers = self.worker_pids if self.running else []
         self.process.kill()
         self.process.wait()
+        # They would serve on for a while.
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def wait(self, deadline_s=STOP_DEADLINE_S):
         """Waits for its end, which must be a clean one."""
@@ -214,3 +249,4 @@ class Server:
         finally:
             self.process.stdout.close()
             self.stderr_file.close()
+            self.directory.cleanup()

@@ -201,7 +201,7 @@ def test_negative_lengths(attacked, dial, length):
 
 
 def cpu_seconds(server):
-    with open(f"/proc/{server.process.pid}/stat") as stat:
+    with open(f"/proc/{server.worker_pid}/stat") as stat:
         fields = stat.read().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 

@@ -96,4 +96,4 @@ async def test_server_stops(start_server, session):
         server.signal()
         message = await client.receive(timeout=5)
         assert message.type == aiohttp.WSMsgType.CLOSE
-        assert message.data == 1001
+        assert message.data == 1012

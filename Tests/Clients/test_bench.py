@@ -210,16 +210,27 @@ class python_server:
 
 
 def test_loads(any_server):
-    """All of them at a time."""
+    """Those with messages at a time, then the others: node accepts nobody while it is busy
+    enough with who is there."""
     url, pid = any_server
+
+    def run(work):
+        check, flags = work
+        check(url, flags)
+
     in_parallel(
-        lambda work: work[0](url, work[1]),
+        run,
         [
             (check_echo, ("--text",)),
             (check_echo, ("--in-flight", 8, "--size", "1000")),
             (check_echo, ("--rate", 400, "--threads", 2)),
             (check_broadcast, ("--in-flight", 4)),
             (check_broadcast, ("--rate", 100, "--threads", 2, "--text")),
+        ],
+    )
+    in_parallel(
+        run,
+        [
             (check_connect, ()),
             (check_connect, ("--rate", 100, "--threads", 2)),
             (check_idle, ("--server-pid", pid)),
@@ -242,11 +253,11 @@ def check_echo(url, flags):
         assert options["rate_per_second"] == 400
         assert "in_flight" not in options
         assert options["threads"] == report["client"]["threads"] == 2
-        assert 0 < report["messages"] <= 480
+        assert 0 < report["messages"] <= 800
         assert latency["corrected_for_coordinated_omission"]
     else:
         assert options["in_flight"] == (8 if "--in-flight" in flags else 1)
-        assert latency["count"] == report["messages"] > 0
+        assert latency["count"] == report["messages"] > 0, report
         assert not latency["corrected_for_coordinated_omission"]
     assert options["kind"] == ("text" if "--text" in flags else "binary")
     assert options["size_bytes"] == (1000 if "--size" in flags else 20)
@@ -262,7 +273,7 @@ def check_broadcast(url, flags):
     assert report["options"]["connections"] == 6
     assert report["options"]["publishers"] == 1
     if "--rate" in flags:
-        assert 0 < report["publications"] <= 125
+        assert 0 < report["publications"] <= 200
     else:
         assert report["latency_us"]["count"] == report["messages"] > 0
         # But for those that are under way at the beginning and the end.
@@ -273,7 +284,7 @@ def check_connect(url, flags):
     status, report = bench("connect", *LOADED, *WARM, "-c", 4, *flags, url + "/echo")
     assert_flawless(status, report)
     connections = report["connections"]
-    assert connections["opened"] > 0
+    assert connections["opened"] > 0, report
     assert connections["opened_per_second"] == pytest.approx(
         connections["opened"] / report["duration_s"], rel=1e-3
     )
@@ -282,14 +293,14 @@ def check_connect(url, flags):
     assert "messages" not in report
     assert "latency_us" not in report
     if flags:
-        assert 0 < connections["opened"] <= 125
+        assert 0 < connections["opened"] <= 200, report
         assert not any("not reached: 0 " in warning for warning in report["warnings"])
 
 
 def check_idle(url, flags):
     status, report = bench("idle", *LOADED, "-c", 40, *flags, url + "/echo")
     assert_flawless(status, report)
-    assert report["connections"]["opened"] == 40
+    assert report["connections"]["opened"] == 40, report
     total = report["server"]["total"]
     assert total["rss_bytes_after"] >= 1 << 20
     assert "rss_bytes_per_connection" in total
@@ -416,12 +427,12 @@ def test_server_with_children(start_server):
         assert_flawless(status, report)
         server = report["server"]
         if server["children_listed"]:
-            assert [one["name"] for one in server["processes"]] == ["sh", "sluice"]
-            shell, gateway = server["processes"]
-            assert gateway["busy_percent"] > shell["busy_percent"]
+            assert [one["name"] for one in server["processes"]] == ["sh", "sluice", "sluice"]
+            shell, coordinator, worker = server["processes"]
+            assert worker["busy_percent"] > coordinator["busy_percent"]
             total = server["total"]
             assert total["busy_percent"] == pytest.approx(
-                shell["busy_percent"] + gateway["busy_percent"], abs=0.1
+                sum(one["busy_percent"] for one in (shell, coordinator, worker)), abs=0.1
             )
             cpu_us = total["cpu_us_per_message"] * report["messages"]
             assert cpu_us / report["duration_s"] / 1e4 == pytest.approx(
@@ -481,10 +492,10 @@ BINARY, TEXT = wire.BINARY, wire.TEXT
 
 WRONG = {
     # name: what becomes of a message, the flags, and the count that tells of it
-    "loses": (every(10, lambda payload: []), ("--in-flight", 2), "lost"),
-    "loses at a rate": (every(10, lambda payload: []), ("--rate", 200), "lost"),
+    "loses": (every(3, lambda payload: []), ("--in-flight", 2), "lost"),
+    "loses at a rate": (every(3, lambda payload: []), ("--rate", 200), "lost"),
     "duplicates": (
-        every(10, lambda payload: [(BINARY, payload)] * 2),
+        every(3, lambda payload: [(BINARY, payload)] * 2),
         ("--in-flight", 2),
         "duplicated",
     ),
@@ -494,20 +505,20 @@ WRONG = {
         "duplicated",
     ),
     "corrupts": (
-        every(10, lambda payload: [(BINARY, payload[:-1] + bytes([payload[-1] ^ 1]))]),
+        every(3, lambda payload: [(BINARY, payload[:-1] + bytes([payload[-1] ^ 1]))]),
         (),
         "wrong_content",
     ),
     "corrupts small ones": (
-        every(10, lambda payload: [(BINARY, bytes([payload[0] ^ 0x20]) + payload[1:])]),
+        every(3, lambda payload: [(BINARY, bytes([payload[0] ^ 0x20]) + payload[1:])]),
         ("--size", 3),
         "wrong_content",
     ),
-    "truncates": (every(10, lambda payload: [(BINARY, payload[:-1])]), (), "wrong_size"),
-    "lengthens": (every(10, lambda payload: [(BINARY, payload + b"x")]), (), "wrong_size"),
-    "makes text of it": (every(10, lambda payload: [(TEXT, payload)]), (), "wrong_kind"),
+    "truncates": (every(3, lambda payload: [(BINARY, payload[:-1])]), (), "wrong_size"),
+    "lengthens": (every(3, lambda payload: [(BINARY, payload + b"x")]), (), "wrong_size"),
+    "makes text of it": (every(3, lambda payload: [(TEXT, payload)]), (), "wrong_kind"),
     "mixes connections up": (
-        every(10, lambda payload: [(BINARY, payload[:8] + payload[9:] + b"0")]),
+        every(3, lambda payload: [(BINARY, payload[:8] + payload[9:] + b"0")]),
         (),
         "wrong_content",
     ),

@@ -23,18 +23,18 @@ UPGRADE = (
 @contextlib.contextmanager
 def stopped(server):
     """The server does nothing meanwhile."""
-    os.kill(server.process.pid, signal.SIGSTOP)
+    os.kill(server.worker_pid, signal.SIGSTOP)
     try:
         deadline = time.monotonic() + 5
         while state(server) != "T":
             assert time.monotonic() < deadline
         yield
     finally:
-        os.kill(server.process.pid, signal.SIGCONT)
+        os.kill(server.worker_pid, signal.SIGCONT)
 
 
 def state(server):
-    with open(f"/proc/{server.process.pid}/stat") as stat:
+    with open(f"/proc/{server.worker_pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0]
 
 

@@ -101,7 +101,7 @@ def test_refuses_bad_flags(start_server, flags):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_closes_every_client_with_1001(start_server, number):
+def test_a_signal_closes_every_client_with_1012(start_server, number):
     server = start_server()
     targets = ["/echo", "/channels/a", "/channels/a", "/channels/b?echo=1"]
     with ExitStack() as stack:
@@ -114,7 +114,7 @@ def test_a_signal_closes_every_client_with_1001(start_server, number):
         for client in clients:
             with pytest.raises(ConnectionClosed) as closed:
                 client.recv(timeout=5)
-            assert closed.value.rcvd.code == 1001
+            assert closed.value.rcvd.code == 1012
     # All clients answered: nothing is left to wait for.
     server.wait(deadline_s=3)
 
@@ -123,7 +123,7 @@ def test_exits_by_the_deadline_though_a_client_does_not_close(start_server, conn
     server = start_server("--drain-deadline", "2s")
     mute = connect_websocket(server, "/echo")
     server.signal()
-    assert mute.frame_of(CLOSE).close_code == 1001
+    assert mute.frame_of(CLOSE).close_code == 1012
     # Neither a close frame nor the end of the connection comes from this side.
     server.wait(deadline_s=2 + 1.5)
 

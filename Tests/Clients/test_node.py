@@ -25,7 +25,7 @@ def test_close(server, start_server, node):
     node("close.js", server.ws, start_server("--max-message-size", "1KiB").ws)
 
 
-@pytest.mark.parametrize("end, code", [("signal", 1001), ("kill", 1006)])
+@pytest.mark.parametrize("end, code", [("signal", 1012), ("kill", 1006)])
 def test_the_server_s_end(start_server, node, end, code):
     server = start_server()
     client = node("wait.js", server.ws, start=True)

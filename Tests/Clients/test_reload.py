@@ -248,17 +248,6 @@ def cuts_who_does_not_close(case):
     return False
 
 
-def ends_in_time(case):
-    if case.is_before:
-        return False
-    case.server.signal(signal.SIGTERM)
-    try:
-        case.server.process.wait(3)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
 def certificate(case):
     with Connection(case.server, tls=case.authority.client(), server_name="localhost") as client:
         return client.socket.getpeercert(binary_form=True)
@@ -344,9 +333,6 @@ LIVE = {
         *("60s", "200ms", drops_a_mute_client, False, True, {"ping-interval": "100ms"})
     ),
     "close-timeout": Live("60s", "200ms", cuts_who_does_not_close, False, True),
-    "drain-deadline": Live(
-        *("60s", "200ms", ends_in_time, False, True, {"close-timeout": "60s"})
-    ),
     "log-level": Live("notice", "info", access_lines, False, True),
     "log-format": Live("json", "logfmt", log_format, "{", "t"),
     "tls-certificate": Live("server", "successor", certificate, "server", "successor"),

@@ -990,7 +990,7 @@ def test_a_slow_member_is_closed_1013_and_others_get_everything(
 
 
 @both_versions
-def test_sigterm_closes_every_client_with_1001(start_server, certificate, authority, version):
+def test_sigterm_closes_every_client_with_1012(start_server, certificate, authority, version):
     server = start_server(*certificate.flags)
     tls = authority.client(version)
     with ExitStack() as stack:
@@ -1004,8 +1004,8 @@ def test_sigterm_closes_every_client_with_1001(start_server, certificate, author
         assert idle.response().status == 200
         server.signal()
         for client in clients:
-            assert client.frame().close_code == 1001
-            Connection.send(client, frame(CLOSE, close_payload(1001)))
+            assert client.frame().close_code == 1012
+            Connection.send(client, frame(CLOSE, close_payload(1012)))
             assert client.at_end()
         assert idle.at_end()
     # All clients answered: nothing is left to wait for.
@@ -1019,8 +1019,8 @@ def test_sigterm_ends_with_close_notify(
     server = start_server(*certificate.flags)
     client = connect_websocket(server, tls=authority.client(version))
     server.signal()
-    assert client.frame_of(CLOSE).close_code == 1001
-    client.send(frame(CLOSE, close_payload(1001)))
+    assert client.frame_of(CLOSE).close_code == 1012
+    client.send(frame(CLOSE, close_payload(1012)))
     assert client.at_end()
     server.wait(deadline_s=3)
 
@@ -1036,7 +1036,7 @@ def test_sigterm_and_clients_that_do_not_play_along(
     half.sendall(client.outgoing.read())
     assert half.recv(1 << 16)  # waits for the rest of this client's handshake
     server.signal()
-    assert mute.frame_of(CLOSE).close_code == 1001
+    assert mute.frame_of(CLOSE).close_code == 1012
     server.wait(deadline_s=2 + 1.5)
 
 
@@ -1046,7 +1046,7 @@ def test_node_sees_the_end(start_server, certificate, node, authority):
     assert client.stdout.readline() == "open\n"
     server.signal()
     output, _ = client.communicate(timeout=10)
-    assert output == "1001\n"
+    assert output == "1012\n"
 
 
 # What is no TLS, or not all of it
@@ -1254,7 +1254,7 @@ def test_sighup_under_load(start_server, deployed, certificate, successors, auth
     assert failures == []
     expected = {pair.der for pair in (certificate, *successors)}
     assert set.union(*seen) <= expected
-    assert "certificates reloaded" in server.stderr
+    server.wait_for_log("certificates reloaded")
 
 
 def test_new_certificates_are_noticed(start_server, deployed, successors, tls):
@@ -1264,7 +1264,7 @@ def test_new_certificates_are_noticed(start_server, deployed, successors, tls):
         # Looked at every five seconds.
         wait_until_served(server, tls, successors[0], deadline_s=7)
         assert echoes(client)
-    assert "certificates reloaded" in server.stderr
+    server.wait_for_log("certificates reloaded")
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_application_with_callbacks(start_server):
         # would end with another code.
         while (event := events.get(timeout=5))[0] in ("pong", "error"):
             pass
-        assert event == ("close", 1001)
+        assert event == ("close", 1012)
     finally:
         application.close()
         thread.join(5)

@@ -68,6 +68,10 @@ struct ChangesTests {
   @Test("only these need a restart")
   func restarts() {
     let names = ServeOptions.table.options.filter { $0.change == .restart }.map(\.name)
-    #expect(names == ["listen", "event-loop", "config"])
+    #expect(
+      names == [
+        "listen", "event-loop", "workers", "admin-socket", "admin-listen", "drain-window",
+        "drain-deadline", "pre-drain-delay", "config",
+      ])
   }
 }

@@ -1,3 +1,4 @@
+import FleetCore
 import GatewayWorker
 import HTTPCore
 import TLS
@@ -69,6 +70,7 @@ struct ServeConfigurationTests {
         ping-interval = "1013ms"
         pong-timeout = "1014ms"
         close-timeout = "1015ms"
+        drain-window = "1014ms"
         drain-deadline = "1016ms"
         """)
     #expect(
@@ -103,7 +105,7 @@ struct ServeConfigurationTests {
     #expect(worker.pingIntervalMilliseconds == 1013)
     #expect(worker.pongMilliseconds == 1014)
     #expect(worker.closeMilliseconds == 1015)
-    #expect(worker.drainMilliseconds == 1016)
+    #expect(worker.drain.deadlineMilliseconds == 1016)
   }
 
   @Test("a client CA alone asks, and a key may lie with its certificate")

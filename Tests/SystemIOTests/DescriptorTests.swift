@@ -41,6 +41,23 @@ struct FileDescriptorTests {
     await #expect(processExitsWith: .failure) { _ = FileDescriptor(owning: -1) }
   }
 
+  @Test("that were inherited close on exec, are ours, and must be open")
+  func inherited() throws {
+    let raw = fcntl(STDERR_FILENO, F_DUPFD, 740)
+    do {
+      let descriptor = try FileDescriptor(inheriting: raw)
+      #expect(descriptor.rawValue == raw)
+      #expect(fcntl(raw, F_GETFD) & FD_CLOEXEC != 0)
+    }
+    #expect(!isOpen(raw))
+    // Standard streams are nobody's to close.
+    for number in [raw, -1, STDERR_FILENO] {
+      #expect(throws: SystemError("fcntl", code: EBADF)) {
+        _ = try FileDescriptor(inheriting: number)
+      }
+    }
+  }
+
   @Test("the limit of open files is raised as far as it goes")
   func limit() async {
     await #expect(processExitsWith: .success) {

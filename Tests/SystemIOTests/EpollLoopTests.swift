@@ -64,7 +64,7 @@ struct EpollLoopConnectionTests {
       for _ in 0..<200 {
         if let client = try? ClientSocket(to: address) {
           // Left open until the thread's result is used.
-          open.append(dup(client.descriptor.rawValue))
+          open.append(fcntl(client.descriptor.rawValue, F_DUPFD_CLOEXEC, 0))
         }
       }
       return open

@@ -101,7 +101,7 @@ struct TCPListenerTests {
     let any = try SocketAddress(parsing: "127.0.0.1:0")
     #expect(unsafe any.withSockaddr { unsafe bind(other.rawValue, $0, $1) } == 0)
     #expect(listen(other.rawValue, 1) == 0)
-    let address = try #require(SocketAddress(boundTo: other.rawValue, unixPath: nil))
+    let address = try #require(SocketAddress(boundTo: other.rawValue))
     let error = try #require(refusal(address))
     #expect(error.cause == SystemError("bind", code: EADDRINUSE))
     #expect("\(error)".hasSuffix("another process listens there"))
@@ -167,6 +167,22 @@ struct UnixListenerTests {
         _ = try ClientSocket(to: address)
       }
       #expect(directory.names == ["s.lock"])
+    }
+  }
+
+  @Test("the file has the permissions that are wanted and the umask allows", arguments: [0, 0o022])
+  func mode(umask: UInt32) async {
+    await #expect(processExitsWith: .success) { [umask] in
+      Glibc.umask(umask)
+      for wanted: UInt32 in [0o600, 0o660, 0o777] {
+        let directory = TemporaryDirectory()
+        let listener = try Listener(on: .unix(path: directory.path + "/s"), unixMode: wanted)
+        var status = stat()
+        // SAFETY: one stat is written.
+        unsafe lstat(directory.path + "/s", &status)
+        #expect(status.st_mode & 0o777 == wanted & ~umask)
+        _ = try ClientSocket(to: listener.address)
+      }
     }
   }
 

@@ -6,12 +6,14 @@ import Testing
 enum Observation: Equatable {
   case accepted(Token, listener: Int, peer: UInt128?)
   case acceptFailed(Int32, listener: Int)
+  case stoppedListening(listener: Int)
   case connected(Token)
   case received(Token, [UInt8])
   case endOfStream(Token)
   case sent(Token)
   case closed(Token, Int32)
   case fired(Token)
+  case readable(Token)
   case signalled(Int32)
   case woken
 
@@ -19,9 +21,10 @@ enum Observation: Equatable {
   var token: Token? {
     switch self {
     case .accepted(let token, _, _), .received(let token, _), .endOfStream(let token),
-      .sent(let token), .connected(let token), .closed(let token, _), .fired(let token):
+      .sent(let token), .connected(let token), .closed(let token, _), .fired(let token),
+      .readable(let token):
       token
-    case .acceptFailed, .signalled, .woken: nil
+    case .acceptFailed, .stoppedListening, .signalled, .woken: nil
     }
   }
 }
@@ -65,6 +68,7 @@ struct LoopDriver: ~Copyable {
       return .accepted(token, listener: listener, peer: peer)
     case .acceptFailed(let error, let listener):
       return .acceptFailed(error.code, listener: listener)
+    case .stoppedListening(let listener): return .stoppedListening(listener: listener)
     case .connected(let token): return .connected(token)
     case .received(let token, var bytes):
       let span = bytes.span
@@ -75,6 +79,7 @@ struct LoopDriver: ~Copyable {
       return .sent(token)
     case .closed(let token, let error): return .closed(token, error.code)
     case .fired(let token): return .fired(token)
+    case .readable(let token): return .readable(token)
     case .signalled(let number): return .signalled(number)
     case .woken: return .woken
     case nil: return nil

@@ -135,7 +135,7 @@ struct SendQueueTests {
     let sender: FileDescriptor
     do {
       let pair = SocketPair()
-      sender = FileDescriptor(owning: dup(pair.sender.rawValue))
+      sender = FileDescriptor(owning: fcntl(pair.sender.rawValue, F_DUPFD_CLOEXEC, 0))
     }
     guard case .failed(let error) = queue.flush(to: sender.rawValue) else {
       Issue.record("not failed")

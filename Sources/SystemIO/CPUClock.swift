@@ -14,7 +14,7 @@ package enum CPUClock {
 
   /// Of any process: all threads, also those that have ended. Nil when there is none with this
   /// number; one that has ended is there until its parent has waited for it.
-  static func process(_ pid: Int32) -> UInt64? {
+  package static func process(_ pid: Int32) -> UInt64? {
     // The number that clock_getcpuclockid(3) returns: the complement of the process id above
     // three bits, of which 2 means CPU time as the scheduler counts it. Process 0 would be the
     // calling one, and from 2²⁸ on (Linux ends at 2²²) the number would not fit.
