@@ -124,7 +124,8 @@ package struct DrainStatus: Codable, Equatable, Sendable {
 
 /// A WebSocket, in the answer to `GET /connections`.
 package struct ConnectionStatus: Codable, Equatable, Sendable {
-  /// Worker and number, such as `0-17`: what `disconnect` takes.
+  /// The worker process and its connection, such as `3-4294967297`: what `disconnect` takes. No
+  /// other connection ever has it, so nobody else is closed when this one has gone.
   package var id: String
   /// The client's address, as trusted proxies tell it; `unix` for a Unix socket.
   package var peer: String

@@ -29,6 +29,9 @@ extension Coordinator {
         .ok, contentType: "text/plain; version=0.0.4; charset=utf-8", Array(metrics().utf8))
     default:
       if !takesCommands { return .failure(.notFound, "not found") }
+      if let unknown = request.query.unknown(besides: Self.parameters(of: request)) {
+        return .failure(.badRequest, "there is no parameter '\(unknown)' here")
+      }
       switch (request.method, request.path) {
       case (.get, "/connections"): return connections(request.query, token)
       case (.post, "/disconnect"): return disconnect(request.query, token)
@@ -68,9 +71,6 @@ extension Coordinator {
 
   private mutating func command(_ request: AdminRequest) -> AdminResponse {
     let usual = options.policy.drain
-    if let unknown = request.query.unknown(besides: Self.parameters(of: request)) {
-      return .failure(.badRequest, "there is no parameter '\(unknown)' here")
-    }
     switch (request.method, request.path) {
     case (.get, "/status"):
       return .json(.ok, gatewayStatus())
@@ -121,6 +121,8 @@ extension Coordinator {
     case (.put, "/drain"): ["window_ms", "deadline_ms"]
     case (.post, "/restart"): ["worker"]
     case (.post, "/scale"): ["workers"]
+    case (.get, "/connections"): ["limit"]
+    case (.post, "/disconnect"): ["id", "address", "channel", "code"]
     default: []
     }
   }
@@ -223,14 +225,14 @@ extension QueryParameters {
   }
 
   /// Which connections are meant: exactly one of `id=WORKER-NUMBER`, `address` and `channel`.
-  fileprivate func selector() throws(AdminMistake) -> (ConnectionSelector, worker: Int?) {
+  fileprivate func selector() throws(AdminMistake) -> (ConnectionSelector, worker: UInt64?) {
     switch (self["id"], self["address"], self["channel"]) {
     case (let id?, nil, nil):
       let numbers = id.split(separator: "-").compactMap { UInt64($0) }
-      guard numbers.count == 2, numbers[0] < UInt64(FleetPolicy.slotsMax) else {
+      guard numbers.count == 2 else {
         throw AdminMistake(text: "an id is WORKER-NUMBER, as GET /connections tells it")
       }
-      return (.connection(numbers[1]), Int(numbers[0]))
+      return (.connection(numbers[1]), numbers[0])
     case (nil, let address?, nil): return (.address(address), nil)
     case (nil, nil, let channel?): return (.channel(channel), nil)
     default: throw AdminMistake(text: "say whom: one of id, address and channel")

@@ -28,11 +28,11 @@ extension Coordinator {
     }
   }
 
-  /// `worker`: nil for all.
+  /// `worker`: the generation of the only one that is asked; nil for all.
   mutating func askToDisconnect(
-    _ token: Token, _ selector: ConnectionSelector, worker: Int?, code: UInt16
+    _ token: Token, _ selector: ConnectionSelector, worker: UInt64?, code: UInt16
   ) {
-    let asked = workers.keys.filter { worker == nil || $0.slot.index == worker }
+    let asked = workers.keys.filter { worker == nil || $0.generation == worker }
     ask(token, .disconnect(count: 0), of: asked) {
       .disconnect(request: $0, selector, code: code)
     }
@@ -137,7 +137,7 @@ extension ConnectionStatus {
       let bytesOut = UInt64(fields[6]), let messagesIn = UInt64(fields[7])
     else { return nil }
     self.init(
-      id: "\(worker.slot)-\(fields[0])", peer: fields[1], path: fields[2],
+      id: "\(worker.generation)-\(fields[0])", peer: fields[1], path: fields[2],
       channel: fields[3].isEmpty ? nil : fields[3], durationSeconds: Double(milliseconds) / 1000,
       bytesIn: bytesIn, bytesOut: bytesOut, messagesIn: messagesIn)
   }

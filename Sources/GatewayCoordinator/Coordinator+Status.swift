@@ -120,6 +120,8 @@ extension DrainStatus {
 private enum MetricHelp {
   private static let counters = [
     "accept_failure": "Accepts that failed because descriptors or memory had run out.",
+    "bytes_received": "Bytes from the sockets of clients, TLS and headers included.",
+    "bytes_sent": "Bytes given to the sockets of clients, TLS and headers included.",
     "connections_accepted": "Connections that came in, refused ones too.",
     "drain_closed": "Connections that ended in a drain before its deadline.",
     "drain_discarded_bytes": "What was queued for connections cut off at a drain's deadline.",
@@ -130,6 +132,7 @@ private enum MetricHelp {
   private static let gauges = [
     "channels": "Channels with members.",
     "connections": "Open connections of every kind.",
+    "resident_memory_bytes": "Resident memory of the workers; shared pages count in each.",
     "queued_bytes": "What clients have not taken yet.",
   ]
 

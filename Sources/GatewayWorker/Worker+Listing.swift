@@ -17,7 +17,7 @@ extension Worker where Loop: ~Copyable {
     var count: UInt64 = 0
     var last = after
     for slot in connections.slots() {
-      let number = UInt64(slot) + 1
+      let number = connections[slot].token.number
       guard number > after, connections[slot].isWebSocket else { continue }
       if count == limit || body.count > Self.listBytesMax { return (body, last) }
       let traffic = loop.traffic(of: connections[slot].token)
@@ -49,7 +49,7 @@ extension Worker where Loop: ~Copyable {
 
   private func isMeant(_ slot: Int, by selector: ConnectionSelector) -> Bool {
     switch selector {
-    case .connection(let number): UInt64(slot) + 1 == number
+    case .connection(let number): connections[slot].token.number == number
     case .address(let address): connections[slot].address?.description == address
     case .channel(let name): ChannelName(path: connections[slot].path)?.text == name
     }

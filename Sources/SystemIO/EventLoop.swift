@@ -16,6 +16,10 @@ internal import Glibc
     self.generation = generation
   }
 
+  /// Names the socket outside of this process too: no other one that the loop has had, or will
+  /// have, has this number. They are in the order of the slots.
+  package var number: UInt64 { UInt64(slot) << 32 | UInt64(generation) }
+
   /// Whether both name the same socket, and the same use of its slot.
   @inlinable public static func == (left: Token, right: Token) -> Bool {
     left.slot == right.slot && left.generation == right.generation
